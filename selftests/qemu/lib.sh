@@ -1,0 +1,201 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# Shared by the scripts beside it: the cache, progress lines, locks, Debian's
+# mirrors, and commands inside a Debian root. Sourced, never run.
+
+PATH=$PATH:/usr/sbin:/sbin
+# shellcheck disable=SC2034 # for those who source this
+qemu_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${BSDTUN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bsdtun}
+mkdir -p "$cache"
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "${0##*/}: $*"; exit 1; }
+
+as_root() {
+	if ((EUID == 0)); then "$@"; else sudo -- "$@"; fi
+}
+
+# Install what this machine lacks for all that follows.
+require_tools() {
+	local pair missing=()
+	for pair in qemu-system-x86_64:qemu-system-x86 mmdebstrap:mmdebstrap mke2fs:e2fsprogs \
+		depmod:kmod xz:xz-utils unshare:util-linux; do
+		command -v "${pair%:*}" >/dev/null || missing+=("${pair#*:}")
+	done
+	if ((EUID != 0)) && ! command -v sudo >/dev/null; then
+		die "be root, or install sudo"
+	fi
+	((${#missing[@]})) || return 0
+	(
+		lock install
+		say "installing ${missing[*]}"
+		export DEBIAN_FRONTEND=noninteractive
+		as_root apt-get -qq update >&2
+		as_root apt-get -qq install --yes --no-install-recommends "${missing[@]}" </dev/null >&2
+	) || die "could not install ${missing[*]}"
+}
+
+# Hold a lock of this name until the calling shell ends, so that of two callers
+# that want the same thing one makes it and the other finds it.
+lock() {
+	mkdir -p "$cache/lock"
+	exec {lock_fd}>"$cache/lock/$1"
+	flock "$lock_fd"
+}
+
+unlock() { exec {lock_fd}>&-; }
+
+# Which Debian release a kernel series (6.12, 6.12-rt, ...) is built and booted with.
+suite_of() {
+	case $1 in
+	6.1 | 6.1-* | 6.12 | 6.12-*) echo bookworm ;;
+	7.3 | 7.3-*) echo trixie ;;
+	*) die "no Debian release is known to carry kernel $1 (try 6.1, 6.12 or 7.3)" ;;
+	esac
+}
+
+# The machine's own Debian mirror, whatever format its apt sources have.
+# BSDTUN_MIRROR overrides it.
+mirror() {
+	local targets
+	if [[ -n ${BSDTUN_MIRROR:-} ]]; then
+		echo "${BSDTUN_MIRROR%/}"
+		return
+	fi
+	# shellcheck disable=SC2016 # apt's variables
+	targets=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)' \
+		'Created-By: Packages' | grep -v '^cdrom:')
+	awk '$2 ~ /^(bookworm|trixie|forky|sid|stable|testing|unstable)$/ && $3 == "main" {
+		rank = $4 == "Debian" ? 3 : $1 ~ /debian(\.list)?\/?$/ ? 2 : 1
+		if (rank > best) { best = rank; uri = $1 }
+	} END { sub(/\/$/, "", uri); print uri; exit uri == "" }' <<<"$targets" ||
+		die "the apt sources of this machine name no Debian mirror; set BSDTUN_MIRROR=URI"
+}
+
+# The security archive that goes with it: named by the machine's sources, or the
+# mirror's sibling.
+security_mirror() {
+	local main uri
+	# shellcheck disable=SC2016 # apt's variables
+	uri=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
+		awk '$2 ~ /-security$/ && !uri { uri = $1 } END { sub(/\/$/, "", uri); print uri }')
+	if [[ -z $uri || -n ${BSDTUN_MIRROR:-} ]]; then
+		main=$(mirror)
+		case $main in
+		*.list) uri=${main%.list}-security.list ;;
+		*) uri=${main%/debian}/debian-security ;;
+		esac
+	fi
+	echo "$uri"
+}
+
+# The one-line apt sources of a suite, from that mirror.
+sources() {
+	local suite=$1 main security keys
+	main=$(mirror)
+	security=$(security_mirror)
+	for keys in /usr/share/keyrings/debian-archive-keyring.{pgp,gpg}; do
+		[[ -e $keys ]] && break
+	done
+	echo "deb [signed-by=$keys] $main $suite main"
+	echo "deb [signed-by=$keys] $main $suite-updates main"
+	echo "deb [signed-by=$keys] $security $suite-security main"
+	if [[ $suite == trixie ]]; then
+		echo "deb [signed-by=$keys] $main $suite-backports main"
+	fi
+}
+
+# apt_of SUITE TOOL ARGUMENT...: the machine's apt, with its proxies and
+# credentials, on package lists of our own: nothing is installed by it.
+apt_of() {
+	local dir=$cache/apt/$1 tool=$2
+	shift 2
+	"$tool" -qq -o Dir::Etc::SourceList="$dir/sources.list" \
+		-o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null \
+		-o Dir::Etc::PreferencesParts=/dev/null \
+		-o Dir::State="$dir/state" -o Dir::State::status="$dir/status" \
+		-o Dir::Cache="$dir/cache" -o Dir::Cache::pkgcache=pkgcache.bin \
+		-o Dir::Cache::srcpkgcache=srcpkgcache.bin -o APT::Architecture=amd64 -o APT::Architectures::=amd64 \
+		-o APT::Sandbox::User="" -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
+}
+
+# Bring those package lists up to date, at most once a day or when the machine's own
+# sources have changed; a machine that is off the network goes on with old lists.
+update_lists() {
+	local suite=$1 dir=$cache/apt/$1
+	(
+		lock "apt-$suite"
+		mkdir -p "$dir"/{state/lists/partial,cache/archives/partial}
+		if [[ -n $(find "$dir/updated" -mtime -1 2>/dev/null) &&
+			$(<"$dir/updated") == "${BSDTUN_MIRROR:-}" &&
+			-z $(find /etc/apt/sources.list* -newer "$dir/updated" 2>/dev/null) ]]; then
+			exit 0
+		fi
+		sources "$suite" >"$dir/sources.list"
+		touch "$dir/status"
+		if apt_of "$suite" apt-get update --error-on=any 1>&2; then
+			echo "${BSDTUN_MIRROR:-}" >"$dir/updated"
+		elif [[ -e $dir/updated ]]; then
+			say "no fresh package lists for $suite; going on with those of $(date -r "$dir/updated" +%F)"
+		else
+			die "cannot fetch the package lists of $suite"
+		fi
+	)
+}
+
+# newest SUITE NAME COMMAND...: what the command prints, asked once for each state of
+# the package lists.
+newest() {
+	local suite=$1 answer=$cache/apt/$1/newest-$2
+	shift 2
+	update_lists "$suite"
+	if [[ ! $answer -nt $cache/apt/$suite/updated ]]; then
+		"$@" >"$answer.$$"
+		mv "$answer.$$" "$answer"
+	fi
+	cat "$answer"
+}
+
+# fetch SUITE DIRECTORY PACKAGE...: download packages and unpack them there.
+fetch() {
+	local suite=$1 dir=$2 deb debs
+	shift 2
+	debs=$(mktemp -d "$cache/debs.XXXXXX")
+	(cd "$debs" && apt_of "$suite" apt-get download "$@" 1>&2) || {
+		rm -rf "$debs"
+		die "cannot download $*"
+	}
+	for deb in "$debs"/*.deb; do
+		dpkg-deb -x "$deb" "$dir"
+	done
+	rm -rf "$debs"
+}
+
+# in_root ROOT [SOURCE:TARGET]... -- COMMAND...: run a command as the calling user
+# in a Debian root, with directories of the host bound into it. The mounts live in
+# a namespace of their own and die with the command.
+in_root() {
+	local root=$1 binds=()
+	shift
+	while [[ $1 != -- ]]; do
+		binds+=("$1")
+		shift
+	done
+	shift
+	# shellcheck disable=SC2016 # for the inner shell
+	as_root unshare --mount --pid --fork --kill-child bash -euc '
+		root=$1 owner=$2 n=$3
+		shift 3
+		mount -t proc proc "$root/proc"
+		mount --rbind /dev "$root/dev"
+		mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+		for bind in "${@:1:n}"; do
+			mkdir -p "$root/${bind#*:}"
+			mount --bind "${bind%%:*}" "$root/${bind#*:}"
+		done
+		shift "$n"
+		exec chroot --userspec="$owner" "$root" \
+			env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8 "$@"
+	' in_root "$root" "$(id -u):$(id -g)" "${#binds[@]}" "${binds[@]}" "$@"
+}
