@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+KERNEL ?= 6.12
+
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
+
+modules: headers
+	$(kbuild) modules
+
+install: modules
+	$(kbuild) modules_install
+
+headers:
+	@test -e $(KDIR)/Makefile || { \
+		echo "No kernel headers in $(KDIR)."; \
+		echo "Install them (Debian, Ubuntu: apt install linux-headers-$$(uname -r)),"; \
+		echo "or say KDIR=/path/to/the/headers/or/a/built/kernel."; \
+		exit 1; }
+
+check:
+	@selftests/qemu/check
+
+demo:
+	@selftests/demo/run
+
+lint:
+	@selftests/lint/run
+
+shell:
+	@selftests/qemu/run --shell $(KERNEL)
+
+clean:
+	@test ! -e $(KDIR)/Makefile || $(kbuild) clean
+	@$(MAKE) -C tools clean
+
+distclean: clean
+	@selftests/qemu/clean
+
+help:
+	@echo "make                 build bsdtun.ko for the running kernel, or with KDIR=... another"
+	@echo "make install         install it for that kernel"
+	@echo "make demo            show it at work in a virtual machine"
+	@echo "make check           build and test it on Linux 6.1, 6.12 and 7.3 in virtual machines"
+	@echo "    KERNELS=\"6.12\"       only these (also 6.12-rt, 6.12-cloud, 7.3-rt, ...)"
+	@echo "    TEST=open CASE=x     only these test programs (a glob), only this case of each"
+	@echo "    MEM=1G CPUS=2        the virtual machine's size"
+	@echo "    TIMEOUT=900          seconds until a virtual machine is given up"
+	@echo "make shell           a shell in such a machine, the module loaded; KERNEL=6.12"
+	@echo "make lint            every static check, all of which are to be silent"
+	@echo "make clean           remove what was built here"
+	@echo "make distclean       remove the cache of kernels and Debian roots too"
+
+.PHONY: modules install headers check demo lint shell clean distclean help
