@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* The character device: what a process that opens a node can do with it. */
+
+#include "chardev.h"
+#include "compat.h"
+#include "device.h"
+#include "frame.h"
+#include "ioctl.h"
+#include "queue.h"
+#include "unit.h"
+
+#include <linux/cred.h>
+#include <linux/module.h>
+#include <linux/nsproxy.h>
+#include <linux/poll.h>
+#include <linux/rtnetlink.h>
+#include <linux/uio.h>
+#include <net/net_namespace.h>
+
+/* Makes the interface of a unit in the opener's network namespace. */
+static struct bsdtun_device *create_interface(int unit)
+{
+	struct net *net = current->nsproxy->net_ns;
+
+	if (!ns_capable(net->user_ns, CAP_NET_ADMIN))
+		return ERR_PTR(-EPERM);
+	return bsdtun_device_create(net, unit);
+}
+
+static struct bsdtun_device *create_lowest(void)
+{
+	struct bsdtun_device *bt;
+	int unit;
+
+	unit = bsdtun_unit_lowest_free(BSDTUN_UNIT_MAX + 1);
+	if (unit == BSDTUN_UNIT_NONE)
+		return ERR_PTR(-ENXIO);
+	bt = create_interface(unit);
+	if (!IS_ERR(bt))
+		bt->transient = true;
+	return bt;
+}
+
+static int open_unit(int unit, struct bsdtun_queue *queue)
+{
+	struct bsdtun_device *bt = NULL;
+	bool created = false;
+	int err;
+
+	if (unit != BSDTUN_UNIT_NONE)
+		bt = bsdtun_unit_device(unit);
+	if (!bt) {
+		bt = unit == BSDTUN_UNIT_NONE ? create_lowest() :
+						create_interface(unit);
+		if (IS_ERR(bt))
+			return PTR_ERR(bt);
+		created = true;
+	} else if (!bsdtun_device_permitted(bt)) {
+		return -EPERM;
+	}
+
+	err = bsdtun_device_attach(bt, queue);
+	if (err && created)
+		unregister_netdevice(bt->dev);
+	return err;
+}
+
+/* misc_open() holds misc_mtx; RTNL nests inside. */
+static int chardev_open(struct inode *inode, struct file *file)
+{
+	int unit = bsdtun_unit_of_node(file->private_data);
+	struct bsdtun_queue *queue;
+	int err;
+
+	queue = bsdtun_queue_create();
+	if (!queue)
+		return -ENOMEM;
+
+	err = bsdtun_rtnl_lock_killable();
+	if (!err) {
+		err = open_unit(unit, queue);
+		rtnl_unlock();
+	}
+	if (err) {
+		bsdtun_queue_destroy(queue);
+		return err;
+	}
+
+	file->private_data = queue;
+	file->f_mode |= FMODE_NOWAIT;
+	return stream_open(inode, file);
+}
+
+static int chardev_release(struct inode *inode, struct file *file)
+{
+	struct bsdtun_queue *queue = file->private_data;
+	struct bsdtun_device *bt;
+
+	rtnl_lock();
+	bt = rtnl_dereference(queue->device);
+	if (bt)
+		bsdtun_device_detach(bt, queue);
+	rtnl_unlock();
+
+	bsdtun_queue_destroy(queue);
+	return 0;
+}
+
+static void count_fault(struct bsdtun_queue *queue)
+{
+	struct bsdtun_device *bt;
+
+	rcu_read_lock();
+	bt = rcu_dereference(queue->device);
+	if (bt)
+		bsdtun_device_count(bt, BSDTUN_TX_FAULT, 1);
+	rcu_read_unlock();
+}
+
+static ssize_t chardev_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct file *file = iocb->ki_filp;
+	struct bsdtun_queue *queue = file->private_data;
+	bool nonblock = (file->f_flags & O_NONBLOCK) ||
+			(iocb->ki_flags & IOCB_NOWAIT);
+	enum bsdtun_prefix prefix;
+	struct sk_buff *skb;
+	ssize_t len;
+
+	if (!iov_iter_count(to))
+		return 0;
+
+	skb = bsdtun_queue_receive(queue, nonblock, &prefix);
+	if (IS_ERR(skb))
+		return PTR_ERR(skb);
+
+	len = bsdtun_frame_to_iter(skb, prefix, to);
+	if (unlikely(len < 0)) {
+		count_fault(queue);
+		kfree_skb(skb);
+		return len;
+	}
+	consume_skb(skb);
+	return len;
+}
+
+/* A write that is refused: counted if the interface is there. */
+static ssize_t refuse(struct bsdtun_queue *queue, int err)
+{
+	enum bsdtun_counter counter;
+	struct bsdtun_device *bt;
+
+	switch (err) {
+	case -EIO:
+		counter = BSDTUN_RX_ERROR_LENGTH;
+		break;
+	case -EAFNOSUPPORT:
+		counter = BSDTUN_RX_ERROR_FAMILY;
+		break;
+	case -EFAULT:
+		counter = BSDTUN_RX_ERROR_FAULT;
+		break;
+	default:
+		counter = BSDTUN_RX_NOMEM;
+		break;
+	}
+
+	rcu_read_lock();
+	bt = rcu_dereference(queue->device);
+	if (bt)
+		bsdtun_device_count(bt, counter, 1);
+	rcu_read_unlock();
+	return err;
+}
+
+/* Hands a packet to the stack as if it had arrived on the interface. */
+static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb)
+{
+	unsigned int len = skb->len;
+	struct bsdtun_device *bt;
+
+	local_bh_disable();
+	bt = rcu_dereference_bh(queue->device);
+	if (unlikely(!bt)) {
+		local_bh_enable();
+		kfree_skb(skb);
+		return -EIO;
+	}
+
+	if (likely(READ_ONCE(bt->dev->flags) & IFF_UP)) {
+		skb->dev = bt->dev;
+		if (likely(__netif_rx(skb) == NET_RX_SUCCESS))
+			dev_sw_netstats_rx_add(bt->dev, len);
+	} else {
+		bsdtun_device_count(bt, BSDTUN_RX_DOWN, 1);
+		kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
+	}
+	local_bh_enable();
+	return 0;
+}
+
+static ssize_t chardev_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct bsdtun_queue *queue = iocb->ki_filp->private_data;
+	size_t len = iov_iter_count(from);
+	struct sk_buff *skb;
+	int err;
+
+	if (!len)
+		return 0;
+	if (!rcu_access_pointer(queue->device))
+		return -EIO;
+
+	skb = bsdtun_frame_from_iter(READ_ONCE(queue->prefix), from);
+	if (IS_ERR(skb))
+		return refuse(queue, PTR_ERR(skb));
+	err = deliver(queue, skb);
+	return err ? err : len;
+}
+
+static __poll_t chardev_poll(struct file *file, poll_table *wait)
+{
+	struct bsdtun_queue *queue = file->private_data;
+	__poll_t mask;
+
+	poll_wait(file, &queue->wait, wait);
+	if (rcu_access_pointer(queue->device))
+		mask = EPOLLOUT | EPOLLWRNORM;
+	else
+		mask = EPOLLERR | EPOLLHUP;
+	if (!bsdtun_queue_empty(queue))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	return mask;
+}
+
+static int chardev_fasync(int fd, struct file *file, int on)
+{
+	struct bsdtun_queue *queue = file->private_data;
+
+	return fasync_helper(fd, file, on, &queue->fasync);
+}
+
+const struct file_operations bsdtun_chardev_fops = {
+	.owner		= THIS_MODULE,
+	.open		= chardev_open,
+	.release	= chardev_release,
+	.read_iter	= chardev_read_iter,
+	.write_iter	= chardev_write_iter,
+	.poll		= chardev_poll,
+	.fasync		= chardev_fasync,
+	.unlocked_ioctl	= bsdtun_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What older kernels lack. The driver is written for the newest kernel; this is
+ * the only file that knows of others. Each block says what is missing and since
+ * when the kernel has it. Presence is tested, not the version: stable kernels
+ * receive new interfaces too. What no macro can tell, Kbuild finds by grep.
+ */
+#ifndef _BSDTUN_COMPAT_H
+#define _BSDTUN_COMPAT_H
+
+#include <linux/fs.h>
+#include <linux/rtnetlink.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <net/rtnetlink.h>
+#include <net/sch_generic.h>
+
+/* Typed allocation: 7.0. */
+#ifndef kzalloc_obj
+#define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
+#define kzalloc_objs(obj, n)	kcalloc(n, sizeof(obj), GFP_KERNEL)
+#define kvzalloc_objs(obj, n)	kvcalloc(n, sizeof(obj), GFP_KERNEL)
+#endif
+
+/* 6.16 */
+#ifndef HAVE_QDISC_TXQ_HAS_NO_QUEUE
+static inline bool qdisc_txq_has_no_queue(const struct netdev_queue *txq)
+{
+	return !rcu_access_pointer(txq->qdisc)->enqueue;
+}
+#endif
+
+/* rtnl_link_ops.newlink took its arguments one by one before 6.15:
+ * DEFINE_NEWLINK_ADAPTER(newlink) defines what NEWLINK_OP(newlink) names.
+ */
+#ifdef HAVE_RTNL_NEWLINK_PARAMS
+#define DEFINE_NEWLINK_ADAPTER(newlink)
+#define NEWLINK_OP(newlink)	newlink
+#else
+struct rtnl_newlink_params {
+	struct nlattr **tb;
+	struct nlattr **data;
+};
+
+#define DEFINE_NEWLINK_ADAPTER(newlink)					\
+static int newlink##_unpacked(struct net *src_net,			\
+			      struct net_device *dev,			\
+			      struct nlattr *tb[], struct nlattr *data[], \
+			      struct netlink_ext_ack *extack)		\
+{									\
+	struct rtnl_newlink_params params = { .tb = tb, .data = data };	\
+									\
+	return newlink(dev, &params, extack);				\
+}
+
+#define NEWLINK_OP(newlink)	newlink##_unpacked
+#endif
+
+/* struct file holds a pointer to its owner since 6.12, the owner before. */
+#ifndef HAVE_FILE_F_OWNER
+static inline struct fown_struct *file_f_owner(struct file *file)
+{
+	return &file->f_owner;
+}
+#endif
+
+/* rtnl_lock_killable() is not exported any more since 7.0. */
+static inline int bsdtun_rtnl_lock_killable(void)
+{
+	while (!rtnl_trylock()) {
+		schedule_timeout_killable(1);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}
+
+#endif /* _BSDTUN_COMPAT_H */

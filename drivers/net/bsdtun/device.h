@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef _BSDTUN_DEVICE_H
+#define _BSDTUN_DEVICE_H
+
+#include <linux/netdevice.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+#include <linux/uidgid.h>
+#include <uapi/linux/bsdtun.h>
+
+struct bsdtun_queue;
+
+#define BSDTUN_MAX_QUEUES	64
+
+/**
+ * enum bsdtun_counter - packets lost, by cause
+ * @BSDTUN_TX_NO_READER: no file has the queue open
+ * @BSDTUN_TX_FAMILY: the framing cannot carry the protocol
+ * @BSDTUN_TX_FULL: the ring was full and no qdisc could hold the packet
+ * @BSDTUN_TX_NOMEM: fragments of the sender's memory could not be copied
+ * @BSDTUN_TX_PURGED: in the ring at close, down, delete or change of framing
+ * @BSDTUN_TX_FAULT: the reader's buffer faulted
+ * @BSDTUN_TX_END: the above make up tx_dropped
+ * @BSDTUN_RX_ERROR_LENGTH: written packet too long or too short
+ * @BSDTUN_RX_ERROR_FAMILY: unknown address family or IP version
+ * @BSDTUN_RX_ERROR_FAULT: the writer's buffer faulted
+ * @BSDTUN_RX_ERROR_END: the above make up rx_errors
+ * @BSDTUN_RX_DOWN: written while the interface was down
+ * @BSDTUN_RX_NOMEM: no memory for the written packet
+ * @BSDTUN_COUNTERS: the above make up rx_dropped
+ */
+enum bsdtun_counter {
+	BSDTUN_TX_NO_READER,
+	BSDTUN_TX_FAMILY,
+	BSDTUN_TX_FULL,
+	BSDTUN_TX_NOMEM,
+	BSDTUN_TX_PURGED,
+	BSDTUN_TX_FAULT,
+	BSDTUN_TX_END,
+	BSDTUN_RX_ERROR_LENGTH = BSDTUN_TX_END,
+	BSDTUN_RX_ERROR_FAMILY,
+	BSDTUN_RX_ERROR_FAULT,
+	BSDTUN_RX_ERROR_END,
+	BSDTUN_RX_DOWN = BSDTUN_RX_ERROR_END,
+	BSDTUN_RX_NOMEM,
+	BSDTUN_COUNTERS,
+};
+
+struct bsdtun_counters {
+	unsigned long count[BSDTUN_COUNTERS];
+};
+
+/**
+ * struct bsdtun_device - an interface, netdev_priv() of its net_device
+ * @dev: the net_device
+ * @queues: its open files, the first @opens of dev->num_tx_queues; an entry
+ *	changes under RTNL and the xmit lock of its tx queue
+ * @counters: per CPU
+ * @unit: unit number
+ * @opens: number of open files
+ * @owner: who may open it, or INVALID_UID
+ * @group: which group may open it, or INVALID_GID
+ * @baudrate: bit/s, for information
+ * @transient: the last close deletes the interface
+ * @framing: for files that will be opened
+ * @pid_lock: guards @pid
+ * @pid: the owner process, for information
+ *
+ * All but @pid change under RTNL only.
+ */
+struct bsdtun_device {
+	struct net_device *dev;
+	struct bsdtun_queue **queues;
+	struct bsdtun_counters __percpu *counters;
+
+	int unit;
+	unsigned int opens;
+	kuid_t owner;
+	kgid_t group;
+	int baudrate;
+	bool transient;
+	enum bsdtun_framing framing;
+
+	spinlock_t pid_lock;	/* guards pid */
+	struct pid *pid;
+};
+
+int bsdtun_device_init(void);
+void bsdtun_device_exit(void);
+
+void bsdtun_device_setup(struct net_device *dev);
+struct bsdtun_device *bsdtun_device_create(struct net *net, int unit);
+int bsdtun_device_attach(struct bsdtun_device *bt, struct bsdtun_queue *queue);
+void bsdtun_device_detach(struct bsdtun_device *bt, struct bsdtun_queue *queue);
+
+bool bsdtun_device_permitted(const struct bsdtun_device *bt);
+int bsdtun_device_set_mode(struct bsdtun_device *bt, unsigned int flags);
+void bsdtun_device_set_pid(struct bsdtun_device *bt, struct pid *pid);
+pid_t bsdtun_device_pid(struct bsdtun_device *bt);
+void bsdtun_device_changed(struct bsdtun_device *bt);
+
+u64 bsdtun_device_counter(const struct bsdtun_device *bt,
+			  enum bsdtun_counter counter);
+
+/**
+ * bsdtun_device_count - count lost packets
+ * @bt: the interface
+ * @counter: the cause
+ * @packets: how many
+ *
+ * Context: Any.
+ */
+static inline void bsdtun_device_count(struct bsdtun_device *bt,
+				       enum bsdtun_counter counter,
+				       unsigned int packets)
+{
+	this_cpu_add(bt->counters->count[counter], packets);
+}
+
+#endif /* _BSDTUN_DEVICE_H */

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* Prefixes: what stands before a packet, in both directions. */
+
+#include "frame.h"
+
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/socket.h>
+#include <linux/uio.h>
+#include <net/dst.h>
+#include <net/ip6_fib.h>
+#include <net/ip6_route.h>
+#include <net/route.h>
+#include <uapi/linux/bsdtun.h>
+
+/* AF_INET6 of OpenBSD and NetBSD, of DragonFly and FreeBSD, of macOS. */
+#define AF_INET6_OPENBSD	24
+#define AF_INET6_FREEBSD	28
+#define AF_INET6_MACOS		30
+
+/* The first entry of a protocol is the one that is read. */
+static const struct {
+	u32 af;
+	__be16 protocol;
+} families[] = {
+	{ AF_INET,		htons(ETH_P_IP) },
+	{ AF_INET6,		htons(ETH_P_IPV6) },
+	{ AF_INET6_OPENBSD,	htons(ETH_P_IPV6) },
+	{ AF_INET6_FREEBSD,	htons(ETH_P_IPV6) },
+	{ AF_INET6_MACOS,	htons(ETH_P_IPV6) },
+	{ AF_IPX,		htons(ETH_P_IPX) },
+	{ AF_APPLETALK,		htons(ETH_P_ATALK) },
+};
+
+/* The next hop of a packet in the ring, in skb->cb. */
+struct next_hop {
+	struct in6_addr addr6;
+	__be32 addr4;
+	int ifindex;
+};
+
+static struct next_hop *next_hop(const struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct next_hop) > sizeof(skb->cb));
+	return (struct next_hop *)skb->cb;
+}
+
+static u32 family_of(__be16 protocol)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(families); i++)
+		if (families[i].protocol == protocol)
+			return families[i].af;
+	return AF_UNSPEC;
+}
+
+static __be16 protocol_of(u32 af)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(families); i++)
+		if (families[i].af == af)
+			return families[i].protocol;
+	return 0;
+}
+
+static __be16 protocol_of_version(u8 first_byte)
+{
+	switch (first_byte >> 4) {
+	case 4:
+		return htons(ETH_P_IP);
+	case 6:
+		return htons(ETH_P_IPV6);
+	default:
+		return 0;
+	}
+}
+
+/**
+ * bsdtun_frame_carries_other - bsdtun_frame_carries() for all but IPv4
+ * @prefix: the prefix
+ * @protocol: protocol of a packet, ETH_P_ value
+ *
+ * Context: Any.
+ * Return: true if the reader can be told of the protocol.
+ */
+bool bsdtun_frame_carries_other(enum bsdtun_prefix prefix, __be16 protocol)
+{
+	switch (prefix) {
+	case BSDTUN_PREFIX_AF:
+		return family_of(protocol) != AF_UNSPEC;
+	case BSDTUN_PREFIX_SOCKADDR:
+		return protocol == htons(ETH_P_IPV6);
+	default:
+		return false;
+	}
+}
+
+static void keep_next_hop4(struct sk_buff *skb, const struct dst_entry *dst)
+{
+	struct iphdr _iph, *iph;
+	__be32 daddr = 0;
+
+	iph = skb_header_pointer(skb, 0, sizeof(_iph), &_iph);
+	if (iph)
+		daddr = iph->daddr;
+	if (dst && dst->ops->family == AF_INET)
+		daddr = rt_nexthop(container_of(dst, struct rtable, dst), daddr);
+	next_hop(skb)->addr4 = daddr;
+}
+
+static void keep_next_hop6(struct sk_buff *skb, const struct dst_entry *dst)
+{
+	struct ipv6hdr _ip6h, *ip6h;
+	struct in6_addr daddr = {};
+
+	ip6h = skb_header_pointer(skb, 0, sizeof(_ip6h), &_ip6h);
+	if (ip6h)
+		daddr = ip6h->daddr;
+	if (dst && dst->ops->family == AF_INET6)
+		daddr = *rt6_nexthop(container_of(dst, struct rt6_info, dst),
+				     &daddr);
+	next_hop(skb)->addr6 = daddr;
+	next_hop(skb)->ifindex = 0;
+	if (ipv6_addr_type(&daddr) & IPV6_ADDR_LINKLOCAL)
+		next_hop(skb)->ifindex = skb->dev->ifindex;
+}
+
+/**
+ * bsdtun_frame_keep_next_hop - note a packet's next hop in the skb
+ * @skb: an IPv4 or IPv6 packet that is about to enter a ring, or in it
+ *
+ * For %BSDTUN_PREFIX_SOCKADDR. Without a route, as after the skb's was
+ * dropped, the next hop is the destination. DragonFly: tunoutput().
+ *
+ * Context: Any; @skb->dev is to be valid.
+ */
+void bsdtun_frame_keep_next_hop(struct sk_buff *skb)
+{
+	const struct dst_entry *dst = skb_dst(skb);
+
+	if (skb->protocol == htons(ETH_P_IP))
+		keep_next_hop4(skb, dst);
+	else
+		keep_next_hop6(skb, dst);
+}
+
+/**
+ * bsdtun_frame_prefix_len - length of the prefix of a packet that is read
+ * @skb: the packet
+ * @prefix: kind of prefix
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
+size_t bsdtun_frame_prefix_len(const struct sk_buff *skb,
+			       enum bsdtun_prefix prefix)
+{
+	switch (prefix) {
+	case BSDTUN_PREFIX_AF:
+		return sizeof(__be32);
+	case BSDTUN_PREFIX_SOCKADDR:
+		if (skb->protocol == htons(ETH_P_IP))
+			return sizeof(struct sockaddr_in);
+		return sizeof(struct sockaddr_in6);
+	default:
+		return 0;
+	}
+}
+
+static void fill_sockaddr(const struct sk_buff *skb, struct sockaddr_in *sin,
+			  struct sockaddr_in6 *sin6)
+{
+	const struct next_hop *hop = next_hop(skb);
+
+	if (skb->protocol == htons(ETH_P_IP)) {
+		sin->sin_family = AF_INET;
+		sin->sin_addr.s_addr = hop->addr4;
+	} else {
+		sin6->sin6_family = AF_INET6;
+		sin6->sin6_addr = hop->addr6;
+		sin6->sin6_scope_id = hop->ifindex;
+	}
+}
+
+static int prefix_to_iter(const struct sk_buff *skb, enum bsdtun_prefix prefix,
+			  struct iov_iter *to)
+{
+	union {
+		__be32 af;
+		struct sockaddr_in sin;
+		struct sockaddr_in6 sin6;
+	} p = {};
+	size_t len;
+
+	if (prefix == BSDTUN_PREFIX_AF)
+		p.af = htonl(family_of(skb->protocol));
+	else
+		fill_sockaddr(skb, &p.sin, &p.sin6);
+
+	len = min(bsdtun_frame_prefix_len(skb, prefix), iov_iter_count(to));
+	return copy_to_iter(&p, len, to) == len ? 0 : -EFAULT;
+}
+
+/**
+ * bsdtun_frame_to_iter - copy a packet and its prefix to the reader
+ * @skb: the packet
+ * @prefix: kind of prefix
+ * @to: the reader's buffers; what does not fit in is left out
+ *
+ * Context: Process context. May sleep.
+ * Return: bytes copied, or -EFAULT.
+ */
+ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
+			     enum bsdtun_prefix prefix, struct iov_iter *to)
+{
+	size_t room = iov_iter_count(to);
+	size_t len;
+
+	if (prefix != BSDTUN_PREFIX_NONE && prefix_to_iter(skb, prefix, to))
+		return -EFAULT;
+
+	len = min_t(size_t, skb->len, iov_iter_count(to));
+	if (skb_copy_datagram_iter(skb, 0, to, len))
+		return -EFAULT;
+	return room - iov_iter_count(to);
+}
+
+/* A head that fits a page, the rest in pages: no order above what is cheap. */
+static struct sk_buff *alloc_packet(size_t len)
+{
+	size_t head = min_t(size_t, len, SKB_MAX_HEAD(NET_SKB_PAD));
+	struct sk_buff *skb;
+	int err;
+
+	skb = alloc_skb_with_frags(NET_SKB_PAD + head, len - head,
+				   PAGE_ALLOC_COSTLY_ORDER, &err, GFP_KERNEL);
+	if (!skb)
+		return NULL;
+
+	skb_reserve(skb, NET_SKB_PAD);
+	skb_put(skb, head);
+	skb->data_len = len - head;
+	skb->len = len;
+	return skb;
+}
+
+/**
+ * bsdtun_frame_from_iter - make a packet of what the writer hands over
+ * @prefix: kind of prefix
+ * @from: the writer's buffers, at least one byte; all of it is the packet
+ *
+ * Context: Process context. May sleep.
+ * Return: the packet, with protocol and header offsets set, or ERR_PTR():
+ * -EIO if it is longer than %TUNMRU, its prefix is cut short or nothing stands
+ * behind that; -EAFNOSUPPORT if the address family or IP version is none that
+ * is carried; -EFAULT; -ENOBUFS if memory is short. DragonFly: tunwrite().
+ */
+struct sk_buff *bsdtun_frame_from_iter(enum bsdtun_prefix prefix,
+				       struct iov_iter *from)
+{
+	__be16 protocol = 0;
+	struct sk_buff *skb;
+	size_t len;
+	__be32 af;
+
+	if (prefix == BSDTUN_PREFIX_AF) {
+		if (iov_iter_count(from) <= sizeof(af))
+			return ERR_PTR(-EIO);
+		if (iov_iter_count(from) > sizeof(af) + TUNMRU)
+			return ERR_PTR(-EIO);
+		if (!copy_from_iter_full(&af, sizeof(af), from))
+			return ERR_PTR(-EFAULT);
+		protocol = protocol_of(ntohl(af));
+		if (!protocol)
+			return ERR_PTR(-EAFNOSUPPORT);
+	}
+
+	len = iov_iter_count(from);
+	if (len > TUNMRU)
+		return ERR_PTR(-EIO);
+
+	skb = alloc_packet(len);
+	if (!skb)
+		return ERR_PTR(-ENOBUFS);
+	if (skb_copy_datagram_from_iter(skb, 0, from, len)) {
+		kfree_skb(skb);
+		return ERR_PTR(-EFAULT);
+	}
+
+	if (prefix != BSDTUN_PREFIX_AF)
+		protocol = protocol_of_version(skb->data[0]);
+	if (!protocol) {
+		kfree_skb(skb);
+		return ERR_PTR(-EAFNOSUPPORT);
+	}
+
+	skb->protocol = protocol;
+	skb_reset_mac_header(skb);
+	skb_reset_network_header(skb);
+	return skb;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef _BSDTUN_FRAME_H
+#define _BSDTUN_FRAME_H
+
+#include <linux/if_ether.h>
+#include <linux/skbuff.h>
+#include <linux/types.h>
+
+struct iov_iter;
+
+/**
+ * enum bsdtun_prefix - what stands before a packet
+ * @BSDTUN_PREFIX_NONE: nothing; only IPv4 can be read
+ * @BSDTUN_PREFIX_AF: the address family, read and written (TUNSIFHEAD)
+ * @BSDTUN_PREFIX_SOCKADDR: the next hop's socket address, read only (TUNSLMODE)
+ */
+enum bsdtun_prefix {
+	BSDTUN_PREFIX_NONE,
+	BSDTUN_PREFIX_AF,
+	BSDTUN_PREFIX_SOCKADDR,
+};
+
+bool bsdtun_frame_carries_other(enum bsdtun_prefix prefix, __be16 protocol);
+void bsdtun_frame_keep_next_hop(struct sk_buff *skb);
+size_t bsdtun_frame_prefix_len(const struct sk_buff *skb,
+			       enum bsdtun_prefix prefix);
+ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
+			     enum bsdtun_prefix prefix, struct iov_iter *to);
+struct sk_buff *bsdtun_frame_from_iter(enum bsdtun_prefix prefix,
+				       struct iov_iter *from);
+
+/**
+ * bsdtun_frame_carries - whether a prefix can tell the reader of a protocol
+ * @prefix: the prefix
+ * @protocol: protocol of a packet, ETH_P_ value
+ *
+ * Context: Any.
+ * Return: true if it can.
+ */
+static inline bool bsdtun_frame_carries(enum bsdtun_prefix prefix,
+					__be16 protocol)
+{
+	return likely(protocol == htons(ETH_P_IP)) ||
+	       bsdtun_frame_carries_other(prefix, protocol);
+}
+
+#endif /* _BSDTUN_FRAME_H */

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* BSD tun(4) for Linux: load and unload, in order and in exact reverse. */
+
+#include "main.h"
+#include "device.h"
+#include "netlink.h"
+#include "unit.h"
+
+#include <linux/init.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <net/rtnetlink.h>
+
+int bsdtun_debug;
+module_param_named(debug, bsdtun_debug, int, 0644);
+MODULE_PARM_DESC(debug, "log what happens to units, 0 or 1 (default: 0)");
+
+static int __init bsdtun_init(void)
+{
+	int err;
+
+	err = bsdtun_device_init();
+	if (err)
+		return err;
+
+	err = bsdtun_netlink_init();
+	if (err)
+		goto err_device;
+
+	err = bsdtun_unit_init();
+	if (err)
+		goto err_netlink;
+
+	return 0;
+
+err_netlink:
+	bsdtun_netlink_exit();
+err_device:
+	bsdtun_device_exit();
+	return err;
+}
+
+static void __exit bsdtun_exit(void)
+{
+	bsdtun_unit_exit();
+	bsdtun_netlink_exit();
+	bsdtun_device_exit();
+}
+
+module_init(bsdtun_init);
+module_exit(bsdtun_exit);
+
+MODULE_DESCRIPTION("BSD tun(4) network tunnel device");
+MODULE_LICENSE("Dual BSD/GPL");
+MODULE_ALIAS_RTNL_LINK("bsdtun");

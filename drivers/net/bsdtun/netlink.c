@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* The link kind "bsdtun" of rtnetlink. */
+
+#include "netlink.h"
+#include "compat.h"
+#include "device.h"
+#include "unit.h"
+
+#include <linux/if.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/netlink.h>
+#include <uapi/linux/bsdtun.h>
+
+static const struct nla_policy policy[IFLA_BSDTUN_MAX + 1] = {
+	[IFLA_BSDTUN_UNIT]	= { .type = NLA_U32 },
+	[IFLA_BSDTUN_OWNER]	= { .type = NLA_U32 },
+	[IFLA_BSDTUN_GROUP]	= { .type = NLA_U32 },
+	[IFLA_BSDTUN_MODE]	= NLA_POLICY_MAX(NLA_U8,
+						 BSDTUN_MODE_BROADCAST),
+	[IFLA_BSDTUN_TRANSIENT]	= NLA_POLICY_MAX(NLA_U8, 1),
+	[IFLA_BSDTUN_FRAMING]	= NLA_POLICY_MAX(NLA_U8, BSDTUN_FRAMING_AF),
+	[IFLA_BSDTUN_PID]	= {
+		.type = NLA_REJECT,
+		.reject_message = "the owner process is set by who opens the device",
+	},
+	[IFLA_BSDTUN_QUEUES]	= {
+		.type = NLA_REJECT,
+		.reject_message = "the number of queues is set by numtxqueues",
+	},
+	[IFLA_BSDTUN_OPENS]	= {
+		.type = NLA_REJECT,
+		.reject_message = "the number of open files can only be read",
+	},
+};
+
+static int check_id(struct nlattr *attr, bool valid,
+		    struct netlink_ext_ack *extack)
+{
+	if (valid || nla_get_u32(attr) == BSDTUN_ID_NONE)
+		return 0;
+	NL_SET_ERR_MSG_ATTR(extack, attr,
+			    "no such id in the caller's user namespace");
+	return -EINVAL;
+}
+
+/* Checks all of it before any is applied: what is refused changes nothing. */
+static int configure(struct bsdtun_device *bt, struct nlattr *data[],
+		     struct netlink_ext_ack *extack)
+{
+	struct nlattr *owner = data[IFLA_BSDTUN_OWNER];
+	struct nlattr *group = data[IFLA_BSDTUN_GROUP];
+	struct nlattr *mode = data[IFLA_BSDTUN_MODE];
+	unsigned int flags;
+	kuid_t uid;
+	kgid_t gid;
+	int err;
+
+	if (owner) {
+		uid = make_kuid(current_user_ns(), nla_get_u32(owner));
+		err = check_id(owner, uid_valid(uid), extack);
+		if (err)
+			return err;
+	}
+	if (group) {
+		gid = make_kgid(current_user_ns(), nla_get_u32(group));
+		err = check_id(group, gid_valid(gid), extack);
+		if (err)
+			return err;
+	}
+	if (mode) {
+		flags = nla_get_u8(mode) == BSDTUN_MODE_BROADCAST ?
+			IFF_BROADCAST : IFF_POINTOPOINT;
+		flags |= bt->dev->flags & IFF_MULTICAST;
+		err = bsdtun_device_set_mode(bt, flags);
+		if (err) {
+			NL_SET_ERR_MSG_ATTR(extack, mode,
+					    "the mode cannot change while the link is up");
+			return err;
+		}
+	}
+
+	if (owner)
+		WRITE_ONCE(bt->owner, uid);
+	if (group)
+		WRITE_ONCE(bt->group, gid);
+	if (data[IFLA_BSDTUN_TRANSIENT])
+		WRITE_ONCE(bt->transient,
+			   nla_get_u8(data[IFLA_BSDTUN_TRANSIENT]));
+	if (data[IFLA_BSDTUN_FRAMING])
+		WRITE_ONCE(bt->framing, nla_get_u8(data[IFLA_BSDTUN_FRAMING]));
+	return 0;
+}
+
+static int check_unit(int unit, struct netlink_ext_ack *extack)
+{
+	if (unit < 0 || unit >= bsdtun_unit_nodes()) {
+		NL_SET_ERR_MSG(extack,
+			       "unit has no device node; raise the module parameter units");
+		return -ENXIO;
+	}
+	if (bsdtun_unit_device(unit)) {
+		NL_SET_ERR_MSG(extack, "unit has an interface already");
+		return -EBUSY;
+	}
+	return unit;
+}
+
+/* Which unit a new link is to be: the one that its name says, else the one
+ * that is asked for, else the lowest that is free.
+ */
+static int choose_unit(const char *name, struct nlattr *wanted,
+		       struct netlink_ext_ack *extack)
+{
+	int unit = bsdtun_unit_by_name(name);
+
+	if (unit != BSDTUN_UNIT_NONE) {
+		if (wanted && nla_get_u32(wanted) != unit) {
+			NL_SET_ERR_MSG_ATTR(extack, wanted,
+					    "the name is that of another unit");
+			return -EINVAL;
+		}
+		return check_unit(unit, extack);
+	}
+	if (wanted)
+		return check_unit(nla_get_u32(wanted), extack);
+
+	unit = bsdtun_unit_lowest_free(bsdtun_unit_nodes());
+	if (unit == BSDTUN_UNIT_NONE) {
+		NL_SET_ERR_MSG(extack,
+			       "every unit has an interface; raise the module parameter units");
+		return -ENOSPC;
+	}
+	return unit;
+}
+
+static int newlink(struct net_device *dev, struct rtnl_newlink_params *params,
+		   struct netlink_ext_ack *extack)
+{
+	struct bsdtun_device *bt = netdev_priv(dev);
+	struct nlattr **data = params->data;
+	int err;
+
+	if (dev->num_tx_queues > BSDTUN_MAX_QUEUES) {
+		NL_SET_ERR_MSG(extack, "more queues than 64");
+		return -EINVAL;
+	}
+	err = choose_unit(dev->name, data ? data[IFLA_BSDTUN_UNIT] : NULL,
+			  extack);
+	if (err < 0)
+		return err;
+	bt->unit = err;
+
+	/* rtnetlink's name for a link that is given none. */
+	if (!strcmp(dev->name, "bsdtun%d"))
+		bsdtun_unit_name(bt->unit, dev->name);
+
+	if (data) {
+		err = configure(bt, data, extack);
+		if (err)
+			return err;
+	}
+	return register_netdevice(dev);
+}
+
+DEFINE_NEWLINK_ADAPTER(newlink)
+
+static int changelink(struct net_device *dev, struct nlattr *tb[],
+		      struct nlattr *data[], struct netlink_ext_ack *extack)
+{
+	struct bsdtun_device *bt = netdev_priv(dev);
+	struct nlattr *unit;
+
+	if (!data)
+		return 0;
+	unit = data[IFLA_BSDTUN_UNIT];
+	if (unit && nla_get_u32(unit) != bt->unit) {
+		NL_SET_ERR_MSG_ATTR(extack, unit,
+				    "the unit of a link cannot change");
+		return -EOPNOTSUPP;
+	}
+	return configure(bt, data, extack);
+}
+
+static size_t get_size(const struct net_device *dev)
+{
+	return nla_total_size(sizeof(u32)) +	/* IFLA_BSDTUN_UNIT */
+	       nla_total_size(sizeof(u32)) +	/* IFLA_BSDTUN_OWNER */
+	       nla_total_size(sizeof(u32)) +	/* IFLA_BSDTUN_GROUP */
+	       nla_total_size(sizeof(u8)) +	/* IFLA_BSDTUN_MODE */
+	       nla_total_size(sizeof(u8)) +	/* IFLA_BSDTUN_TRANSIENT */
+	       nla_total_size(sizeof(u8)) +	/* IFLA_BSDTUN_FRAMING */
+	       nla_total_size(sizeof(u32)) +	/* IFLA_BSDTUN_PID */
+	       nla_total_size(sizeof(u32)) +	/* IFLA_BSDTUN_QUEUES */
+	       nla_total_size(sizeof(u32));	/* IFLA_BSDTUN_OPENS */
+}
+
+/* Newer kernels call this without RTNL. */
+static int fill_info(struct sk_buff *skb, const struct net_device *dev)
+{
+	struct bsdtun_device *bt = netdev_priv(dev);
+	kuid_t owner = READ_ONCE(bt->owner);
+	kgid_t group = READ_ONCE(bt->group);
+	u32 uid = BSDTUN_ID_NONE;
+	u32 gid = BSDTUN_ID_NONE;
+	u8 mode;
+
+	if (uid_valid(owner))
+		uid = from_kuid_munged(current_user_ns(), owner);
+	if (gid_valid(group))
+		gid = from_kgid_munged(current_user_ns(), group);
+	mode = READ_ONCE(dev->flags) & IFF_BROADCAST ?
+	       BSDTUN_MODE_BROADCAST : BSDTUN_MODE_POINTOPOINT;
+
+	if (nla_put_u32(skb, IFLA_BSDTUN_UNIT, bt->unit) ||
+	    nla_put_u32(skb, IFLA_BSDTUN_OWNER, uid) ||
+	    nla_put_u32(skb, IFLA_BSDTUN_GROUP, gid) ||
+	    nla_put_u8(skb, IFLA_BSDTUN_MODE, mode) ||
+	    nla_put_u8(skb, IFLA_BSDTUN_TRANSIENT, READ_ONCE(bt->transient)) ||
+	    nla_put_u8(skb, IFLA_BSDTUN_FRAMING, READ_ONCE(bt->framing)) ||
+	    nla_put_u32(skb, IFLA_BSDTUN_PID, bsdtun_device_pid(bt)) ||
+	    nla_put_u32(skb, IFLA_BSDTUN_QUEUES, dev->num_tx_queues) ||
+	    nla_put_u32(skb, IFLA_BSDTUN_OPENS, READ_ONCE(bt->opens)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+struct rtnl_link_ops bsdtun_netlink_ops = {
+	.kind		= "bsdtun",
+	.priv_size	= sizeof(struct bsdtun_device),
+	.setup		= bsdtun_device_setup,
+	.maxtype	= IFLA_BSDTUN_MAX,
+	.policy		= policy,
+	.newlink	= NEWLINK_OP(newlink),
+	.changelink	= changelink,
+	.get_size	= get_size,
+	.fill_info	= fill_info,
+};
+
+/**
+ * bsdtun_netlink_init - register the link kind
+ *
+ * Context: Process context.
+ * Return: 0, or a negative errno.
+ */
+int bsdtun_netlink_init(void)
+{
+	return rtnl_link_register(&bsdtun_netlink_ops);
+}
+
+/**
+ * bsdtun_netlink_exit - delete all interfaces and unregister the link kind
+ *
+ * Context: Process context.
+ */
+void bsdtun_netlink_exit(void)
+{
+	rtnl_link_unregister(&bsdtun_netlink_ops);
+}

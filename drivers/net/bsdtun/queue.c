@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * The ring between the stack and an open file.
+ *
+ * The driver is not lockless: the stack holds the xmit lock of the tx queue
+ * around ndo_start_xmit, which makes it the ring's one producer at a time. A
+ * full ring stops the tx queue, so that packets wait in the qdisc; the reader
+ * starts it again when half of the ring is free.
+ */
+
+#include "queue.h"
+#include "compat.h"
+#include "device.h"
+
+#include <linux/mm.h>
+#include <linux/netfilter.h>
+#include <linux/poll.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <net/dst.h>
+
+#define RING_SIZE_MAX	32768
+
+static struct netdev_queue *txq_of(struct bsdtun_device *bt, unsigned int index)
+{
+	return netdev_get_tx_queue(bt->dev, index);
+}
+
+static int ring_size(const struct net_device *dev)
+{
+	return clamp_t(unsigned int, READ_ONCE(dev->tx_queue_len), 1,
+		       RING_SIZE_MAX);
+}
+
+static void signal_owner(struct work_struct *work)
+{
+	struct bsdtun_queue *queue = container_of(work, struct bsdtun_queue,
+						  sigio);
+
+	kill_fasync(&queue->fasync, SIGIO, POLL_IN);
+}
+
+/**
+ * bsdtun_queue_create - make the state of a file that is being opened
+ *
+ * Context: Process context. May sleep.
+ * Return: the queue, which has no interface yet, or NULL if memory is short.
+ */
+struct bsdtun_queue *bsdtun_queue_create(void)
+{
+	struct bsdtun_queue *queue;
+
+	queue = kzalloc_obj(*queue);
+	if (!queue)
+		return NULL;
+	init_waitqueue_head(&queue->wait);
+	INIT_WORK(&queue->sigio, signal_owner);
+	return queue;
+}
+
+/**
+ * bsdtun_queue_destroy - free the state of a file
+ * @queue: the queue; no interface holds it any more
+ *
+ * Context: Process context. May sleep.
+ */
+void bsdtun_queue_destroy(struct bsdtun_queue *queue)
+{
+	cancel_work_sync(&queue->sigio);
+	ptr_ring_cleanup(&queue->ring, NULL);
+	kfree(queue);
+}
+
+/**
+ * bsdtun_queue_bind - make a queue one of an interface's
+ * @queue: a new queue
+ * @bt: the interface
+ * @index: which of its queues; nobody has it
+ * @prefix: framing to start with
+ *
+ * Context: RTNL. May sleep.
+ * Return: 0, or -ENOMEM.
+ */
+int bsdtun_queue_bind(struct bsdtun_queue *queue, struct bsdtun_device *bt,
+		      unsigned int index, enum bsdtun_prefix prefix)
+{
+	struct netdev_queue *txq = txq_of(bt, index);
+	int err;
+
+	err = ptr_ring_init(&queue->ring, ring_size(bt->dev), GFP_KERNEL);
+	if (err)
+		return err;
+	queue->prefix = prefix;
+	queue->index = index;
+	rcu_assign_pointer(queue->device, bt);
+
+	__netif_tx_lock_bh(txq);
+	bt->queues[index] = queue;
+	__netif_tx_unlock_bh(txq);
+	return 0;
+}
+
+/**
+ * bsdtun_queue_swap - let two queues of an interface change places
+ * @queue: a queue
+ * @last: the one whose tx queue is not in use any more
+ * @bt: their interface
+ *
+ * Context: RTNL.
+ */
+void bsdtun_queue_swap(struct bsdtun_queue *queue, struct bsdtun_queue *last,
+		       struct bsdtun_device *bt)
+{
+	struct netdev_queue *unused = txq_of(bt, last->index);
+	struct netdev_queue *txq = txq_of(bt, queue->index);
+	unsigned int index = queue->index;
+
+	__netif_tx_lock_bh(txq);
+	WRITE_ONCE(queue->index, last->index);
+	WRITE_ONCE(last->index, index);
+	bt->queues[queue->index] = queue;
+	bt->queues[last->index] = last;
+	__netif_tx_unlock_bh(txq);
+
+	netif_tx_wake_queue(unused);
+	netif_tx_wake_queue(txq);
+}
+
+/**
+ * bsdtun_queue_unbind - take a queue away from its interface
+ * @queue: the queue
+ * @bt: the interface
+ *
+ * What the ring holds is purged; whoever waits learns that the interface is
+ * gone. After a grace period nobody uses the interface through the queue.
+ *
+ * Context: RTNL.
+ */
+void bsdtun_queue_unbind(struct bsdtun_queue *queue, struct bsdtun_device *bt)
+{
+	struct netdev_queue *txq = txq_of(bt, queue->index);
+
+	__netif_tx_lock_bh(txq);
+	bt->queues[queue->index] = NULL;
+	__netif_tx_unlock_bh(txq);
+
+	RCU_INIT_POINTER(queue->device, NULL);
+	bsdtun_queue_purge(queue, bt);
+	netif_tx_wake_queue(txq);
+
+	wake_up_interruptible_all(&queue->wait);
+	kill_fasync(&queue->fasync, SIGIO, POLL_HUP);
+}
+
+static bool has_qdisc(const struct netdev_queue *txq)
+{
+	return !qdisc_txq_has_no_queue(txq);
+}
+
+/* Pairs with the barrier in tx_may_wake(): either we see the room that the
+ * reader made, or the reader sees that the tx queue is stopped.
+ */
+static void stop_while_full(struct ptr_ring *ring, struct netdev_queue *txq)
+{
+	netif_tx_stop_queue(txq);
+	smp_mb__after_atomic();
+	if (!__ptr_ring_full(ring))
+		netif_tx_start_queue(txq);
+}
+
+static netdev_tx_t drop(struct bsdtun_device *bt, struct sk_buff *skb,
+			enum bsdtun_counter counter,
+			enum skb_drop_reason reason)
+{
+	bsdtun_device_count(bt, counter, 1);
+	skb_tx_error(skb);
+	kfree_skb_reason(skb, reason);
+	return NET_XMIT_DROP;
+}
+
+/**
+ * bsdtun_queue_xmit - put a packet from the stack into the ring
+ * @queue: the queue, or NULL if no file has it open
+ * @bt: the interface
+ * @skb: the packet
+ *
+ * What would pin other objects while nobody reads (socket, route, conntrack,
+ * pages of the sender) is let go.
+ *
+ * Context: ndo_start_xmit: BH disabled, xmit lock of the tx queue held.
+ * Return: NETDEV_TX_OK, NETDEV_TX_BUSY (the ring is full, the qdisc keeps the
+ * packet), or NET_XMIT_DROP (freed and counted).
+ */
+netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
+			      struct bsdtun_device *bt, struct sk_buff *skb)
+{
+	struct netdev_queue *txq;
+	struct ptr_ring *ring;
+
+	if (unlikely(!queue))
+		return drop(bt, skb, BSDTUN_TX_NO_READER,
+			    SKB_DROP_REASON_DEV_READY);
+	if (unlikely(!bsdtun_frame_carries(queue->prefix, skb->protocol)))
+		return drop(bt, skb, BSDTUN_TX_FAMILY,
+			    SKB_DROP_REASON_UNHANDLED_PROTO);
+
+	txq = txq_of(bt, queue->index);
+	ring = &queue->ring;
+	if (unlikely(__ptr_ring_full(ring))) {
+		if (!has_qdisc(txq))
+			return drop(bt, skb, BSDTUN_TX_FULL,
+				    SKB_DROP_REASON_FULL_RING);
+		stop_while_full(ring, txq);
+		return NETDEV_TX_BUSY;
+	}
+
+	if (unlikely(skb_orphan_frags_rx(skb, GFP_ATOMIC)))
+		return drop(bt, skb, BSDTUN_TX_NOMEM,
+			    SKB_DROP_REASON_SKB_UCOPY_FAULT);
+	skb_tx_timestamp(skb);
+	skb_orphan(skb);
+	nf_reset_ct(skb);
+	if (unlikely(queue->prefix == BSDTUN_PREFIX_SOCKADDR))
+		bsdtun_frame_keep_next_hop(skb);
+	skb_dst_drop(skb);
+
+	dev_sw_netstats_tx_add(bt->dev, 1, skb->len);
+	__ptr_ring_produce(ring, skb);
+	if (unlikely(__ptr_ring_full(ring)) && has_qdisc(txq))
+		stop_while_full(ring, txq);
+
+	if (wq_has_sleeper(&queue->wait))
+		wake_up_interruptible_poll(&queue->wait,
+					   EPOLLIN | EPOLLRDNORM);
+	/* Not from here: the stack may hold locks that softirqs take, and
+	 * signalling a process group takes tasklist_lock, which they must not.
+	 */
+	if (unlikely(READ_ONCE(queue->fasync)))
+		schedule_work(&queue->sigio);
+	return NETDEV_TX_OK;
+}
+
+/* The ring gives consumed slots back in batches; only then is there news for
+ * the producer. A stopped producer resumes at the slot of the oldest packet:
+ * half of the ring is free once the slot half a ring further on is.
+ */
+static bool tx_may_wake(const struct ptr_ring *ring,
+			const struct netdev_queue *txq)
+{
+	int half;
+
+	/* Pairs with the barrier in stop_while_full(). */
+	smp_mb();
+	if (likely(!netif_tx_queue_stopped(txq)))
+		return false;
+	/* The producer's index as it was when it stopped, or later. */
+	smp_rmb();
+	half = (READ_ONCE(ring->producer) + (ring->size - 1) / 2) % ring->size;
+	return !READ_ONCE(ring->queue[half]);
+}
+
+static void tx_wake_if_room(struct bsdtun_queue *queue)
+{
+	struct bsdtun_device *bt;
+	struct netdev_queue *txq;
+
+	lockdep_assert_held(&queue->ring.consumer_lock);
+
+	rcu_read_lock();
+	bt = rcu_dereference(queue->device);
+	if (bt) {
+		txq = txq_of(bt, READ_ONCE(queue->index));
+		if (tx_may_wake(&queue->ring, txq))
+			netif_tx_wake_queue(txq);
+	}
+	rcu_read_unlock();
+}
+
+static struct sk_buff *consume(struct bsdtun_queue *queue,
+			       enum bsdtun_prefix *prefix)
+{
+	struct ptr_ring *ring = &queue->ring;
+	struct sk_buff *skb;
+
+	spin_lock(&ring->consumer_lock);
+	skb = __ptr_ring_consume(ring);
+	*prefix = queue->prefix;
+	if (skb && ring->consumer_head == ring->consumer_tail)
+		tx_wake_if_room(queue);
+	spin_unlock(&ring->consumer_lock);
+	return skb;
+}
+
+static bool gone(const struct bsdtun_queue *queue)
+{
+	return !rcu_access_pointer(queue->device);
+}
+
+/**
+ * bsdtun_queue_receive - take the oldest packet
+ * @queue: the queue
+ * @nonblock: do not wait for one
+ * @prefix: filled in: the framing to hand it on with
+ *
+ * Readers wait exclusively: one packet wakes one of them.
+ *
+ * Context: Process context. May sleep unless @nonblock.
+ * Return: the packet, or ERR_PTR(): -EAGAIN if there is none, -ERESTARTSYS
+ * if a signal came, -EIO if the interface is gone.
+ */
+struct sk_buff *bsdtun_queue_receive(struct bsdtun_queue *queue, bool nonblock,
+				     enum bsdtun_prefix *prefix)
+{
+	struct sk_buff *skb;
+	int err;
+
+	skb = consume(queue, prefix);
+	if (likely(skb))
+		return skb;
+	if (gone(queue))
+		return ERR_PTR(-EIO);
+	if (nonblock)
+		return ERR_PTR(-EAGAIN);
+
+	err = wait_event_interruptible_exclusive(queue->wait,
+						 (skb = consume(queue, prefix)) ||
+						 gone(queue));
+	if (skb)
+		return skb;
+	return ERR_PTR(err ? err : -EIO);
+}
+
+/**
+ * bsdtun_queue_empty - whether a read would find no packet
+ * @queue: the queue
+ *
+ * Context: Process context.
+ * Return: true if so.
+ */
+bool bsdtun_queue_empty(struct bsdtun_queue *queue)
+{
+	return ptr_ring_empty(&queue->ring);
+}
+
+/**
+ * bsdtun_queue_next_len - what the next read would return
+ * @queue: the queue
+ *
+ * Context: Process context.
+ * Return: bytes, prefix included; 0 if there is no packet.
+ */
+size_t bsdtun_queue_next_len(struct bsdtun_queue *queue)
+{
+	struct sk_buff *skb;
+	size_t len = 0;
+
+	spin_lock(&queue->ring.consumer_lock);
+	skb = __ptr_ring_peek(&queue->ring);
+	if (skb)
+		len = bsdtun_frame_prefix_len(skb, queue->prefix) + skb->len;
+	spin_unlock(&queue->ring.consumer_lock);
+	return len;
+}
+
+static void consume_all(struct ptr_ring *ring, struct sk_buff_head *packets)
+{
+	struct sk_buff *skb;
+
+	while ((skb = __ptr_ring_consume(ring)))
+		__skb_queue_tail(packets, skb);
+}
+
+/* Both locks are held, the ring is empty, @slots are zero and enough. */
+static void **refill(struct ptr_ring *ring, void **slots, int size,
+		     struct sk_buff_head *packets)
+{
+	struct sk_buff *skb;
+	void **old;
+
+	old = __ptr_ring_swap_queue(ring, slots, size, GFP_ATOMIC, NULL);
+	while ((skb = __skb_dequeue(packets)))
+		__ptr_ring_produce(ring, skb);
+	return old;
+}
+
+static void refill_in_place(struct ptr_ring *ring, struct sk_buff_head *packets)
+{
+	memset(ring->queue, 0, ring->size * sizeof(*ring->queue));
+	refill(ring, ring->queue, ring->size, packets);
+}
+
+static void lock_both(struct bsdtun_queue *queue, struct netdev_queue *txq)
+{
+	spin_lock(&queue->ring.consumer_lock);
+	__netif_tx_lock_bh(txq);
+}
+
+static void unlock_both(struct bsdtun_queue *queue, struct netdev_queue *txq)
+{
+	__netif_tx_unlock_bh(txq);
+	spin_unlock(&queue->ring.consumer_lock);
+}
+
+static void purge(struct bsdtun_device *bt, struct sk_buff_head *packets)
+{
+	bsdtun_device_count(bt, BSDTUN_TX_PURGED, skb_queue_len(packets));
+	__skb_queue_purge(packets);
+}
+
+/**
+ * bsdtun_queue_purge - drop what the ring holds
+ * @queue: the queue
+ * @bt: its interface
+ *
+ * Context: Process context.
+ */
+void bsdtun_queue_purge(struct bsdtun_queue *queue, struct bsdtun_device *bt)
+{
+	struct sk_buff_head packets;
+
+	__skb_queue_head_init(&packets);
+	spin_lock(&queue->ring.consumer_lock);
+	consume_all(&queue->ring, &packets);
+	spin_unlock(&queue->ring.consumer_lock);
+	purge(bt, &packets);
+}
+
+/**
+ * bsdtun_queue_resize - give the ring the size of the device's tx_queue_len
+ * @queue: the queue
+ * @bt: its interface
+ *
+ * No packet is lost: a ring that holds more than it should becomes as small
+ * as they allow.
+ *
+ * Context: RTNL. May sleep.
+ * Return: 0, or -ENOMEM and the ring is as before.
+ */
+int bsdtun_queue_resize(struct bsdtun_queue *queue, struct bsdtun_device *bt)
+{
+	struct netdev_queue *txq = txq_of(bt, queue->index);
+	struct ptr_ring *ring = &queue->ring;
+	int size = ring_size(bt->dev);
+	struct sk_buff_head packets;
+	void **slots;
+	bool fits;
+
+	__skb_queue_head_init(&packets);
+	do {
+		slots = kvzalloc_objs(*slots, size);
+		if (!slots)
+			return -ENOMEM;
+
+		lock_both(queue, txq);
+		consume_all(ring, &packets);
+		fits = skb_queue_len(&packets) <= size;
+		if (fits) {
+			slots = refill(ring, slots, size, &packets);
+		} else {
+			size = skb_queue_len(&packets);
+			refill_in_place(ring, &packets);
+		}
+		unlock_both(queue, txq);
+
+		kvfree(slots);
+	} while (!fits);
+
+	netif_tx_wake_queue(txq);
+	return 0;
+}
+
+/**
+ * bsdtun_queue_set_prefix - change the framing
+ * @queue: the queue
+ * @bt: its interface
+ * @prefix: the new framing
+ *
+ * Packets that it cannot carry leave the ring: a poller must not be told of a
+ * packet that no read will return.
+ *
+ * Context: RTNL.
+ */
+void bsdtun_queue_set_prefix(struct bsdtun_queue *queue,
+			     struct bsdtun_device *bt,
+			     enum bsdtun_prefix prefix)
+{
+	struct netdev_queue *txq = txq_of(bt, queue->index);
+	struct sk_buff_head packets, kept, lost;
+	struct sk_buff *skb;
+
+	/* The next hop is in the route, which is otherwise dropped before the
+	 * driver sees the packet. Not undone: others may have asked for it too.
+	 */
+	if (prefix == BSDTUN_PREFIX_SOCKADDR)
+		netif_keep_dst(bt->dev);
+
+	__skb_queue_head_init(&packets);
+	__skb_queue_head_init(&kept);
+	__skb_queue_head_init(&lost);
+
+	lock_both(queue, txq);
+	queue->prefix = prefix;
+	consume_all(&queue->ring, &packets);
+	while ((skb = __skb_dequeue(&packets))) {
+		if (!bsdtun_frame_carries(prefix, skb->protocol)) {
+			__skb_queue_tail(&lost, skb);
+			continue;
+		}
+		if (prefix == BSDTUN_PREFIX_SOCKADDR)
+			bsdtun_frame_keep_next_hop(skb);
+		__skb_queue_tail(&kept, skb);
+	}
+	refill_in_place(&queue->ring, &kept);
+	unlock_both(queue, txq);
+
+	purge(bt, &lost);
+	netif_tx_wake_queue(txq);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef _BSDTUN_QUEUE_H
+#define _BSDTUN_QUEUE_H
+
+#include "frame.h"
+
+#include <linux/fs.h>
+#include <linux/netdevice.h>
+#include <linux/ptr_ring.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+struct bsdtun_device;
+
+/**
+ * struct bsdtun_queue - an open file, and what the stack has sent to it
+ * @ring: the packets. Producers hold the xmit lock of the device's tx queue
+ *	@index in place of the ring's producer_lock; consumers hold its
+ *	consumer_lock, always in process context. Who needs both takes the
+ *	consumer_lock first.
+ * @prefix: framing; changes under both locks
+ * @wait: readers, pollers
+ * @fasync: who wants SIGIO
+ * @sigio: sends it
+ * @device: the interface, NULL once it is gone; changes under RTNL
+ * @index: which of the device's queues this is; changes under RTNL
+ */
+struct bsdtun_queue {
+	struct ptr_ring ring;
+	enum bsdtun_prefix prefix;
+	wait_queue_head_t wait;
+	struct fasync_struct *fasync;
+	struct work_struct sigio;
+	struct bsdtun_device __rcu *device;
+	unsigned int index;
+};
+
+struct bsdtun_queue *bsdtun_queue_create(void);
+void bsdtun_queue_destroy(struct bsdtun_queue *queue);
+
+int bsdtun_queue_bind(struct bsdtun_queue *queue, struct bsdtun_device *bt,
+		      unsigned int index, enum bsdtun_prefix prefix);
+void bsdtun_queue_swap(struct bsdtun_queue *queue, struct bsdtun_queue *last,
+		       struct bsdtun_device *bt);
+void bsdtun_queue_unbind(struct bsdtun_queue *queue, struct bsdtun_device *bt);
+
+netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
+			      struct bsdtun_device *bt, struct sk_buff *skb);
+struct sk_buff *bsdtun_queue_receive(struct bsdtun_queue *queue, bool nonblock,
+				     enum bsdtun_prefix *prefix);
+bool bsdtun_queue_empty(struct bsdtun_queue *queue);
+size_t bsdtun_queue_next_len(struct bsdtun_queue *queue);
+
+void bsdtun_queue_purge(struct bsdtun_queue *queue, struct bsdtun_device *bt);
+int bsdtun_queue_resize(struct bsdtun_queue *queue, struct bsdtun_device *bt);
+void bsdtun_queue_set_prefix(struct bsdtun_queue *queue,
+			     struct bsdtun_device *bt,
+			     enum bsdtun_prefix prefix);
+
+#endif /* _BSDTUN_QUEUE_H */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-2-Clause) */
+/*
+ * BSD tun(4) for Linux: the ioctls of /dev/bsdtunN and the netlink attributes
+ * of the link kind "bsdtun".
+ *
+ * The names are those of DragonFly BSD, FreeBSD and OpenBSD; the numbers are
+ * DragonFly's and FreeBSD's under Linux's _IO macros, whose direction bits
+ * differ from BSD's: programs are source compatible, not binary compatible.
+ *
+ * The header includes nothing that declares the names of <net/if.h>, so it may
+ * stand before or after <net/if.h>, <linux/if.h> and <linux/if_tun.h>.
+ */
+#ifndef _UAPI_LINUX_BSDTUN_H
+#define _UAPI_LINUX_BSDTUN_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* MTU of a new interface, bytes (DragonFly, FreeBSD). */
+#define TUNMTU			1500
+/* Longest packet that write(2) takes, bytes, prefix not counted (FreeBSD). */
+#define TUNMRU			65535
+
+/* MTU that TUNSIFINFO, ip-link(8) and SIOCSIFMTU accept, bytes. */
+#define BSDTUN_MIN_MTU		72
+#define BSDTUN_MAX_MTU		65535
+
+/* tuninfo.type: the interface types of <net/if_types.h> on the BSDs. */
+#define BSDTUN_IFT_PPP		23	/* DragonFly, FreeBSD */
+#define BSDTUN_IFT_TUNNEL	131	/* OpenBSD */
+
+/**
+ * struct tuninfo - properties of an interface (DragonFly, FreeBSD)
+ * @baudrate: speed of the line in bit/s, for information; ethtool's speed
+ * @mtu: MTU, %BSDTUN_MIN_MTU to %BSDTUN_MAX_MTU bytes
+ * @type: interface type, always %BSDTUN_IFT_PPP
+ * @dummy: padding; written as 0 by the driver, ignored when read
+ */
+struct tuninfo {
+	int baudrate;
+	__u16 mtu;
+	__u8 type;
+	__u8 dummy;
+};
+
+/**
+ * struct tuninfo_openbsd - properties of an interface, OpenBSD's layout
+ * @mtu: MTU, %BSDTUN_MIN_MTU to %BSDTUN_MAX_MTU bytes
+ * @type: interface type, always %BSDTUN_IFT_TUNNEL
+ * @flags: IFF_POINTOPOINT, IFF_BROADCAST and IFF_MULTICAST as they are now;
+ *	Linux's values
+ * @baudrate: speed of the line in bit/s, for information; ethtool's speed
+ */
+struct tuninfo_openbsd {
+	__u32 mtu;
+	__u16 type;
+	__u16 flags;
+	__u32 baudrate;
+};
+
+/*
+ * The ioctls of an open /dev/bsdtunN. Each may fail with EFAULT (bad pointer)
+ * and with EIO (the interface was deleted); what else it may fail with stands
+ * beside it. Those that change the interface need what open(2) needs: EPERM.
+ * An ioctl that is not listed here is ENOTTY. Also accepted, with Linux's
+ * numbers: FIONBIO, FIOASYNC, FIONREAD, FIOSETOWN, FIOGETOWN, TIOCSPGRP and
+ * TIOCGPGRP.
+ */
+
+/* Debug messages of all units off (0) or on; setting needs CAP_NET_ADMIN in
+ * the initial user namespace: EPERM.
+ */
+#define TUNGDEBUG		_IOR('t', 89, int)
+#define TUNSDEBUG		_IOW('t', 90, int)
+
+/* MTU and speed. Setting: EINVAL (MTU out of range), EPROTOTYPE (another
+ * type), EPERM. The two layouts are told apart by their size. In OpenBSD's,
+ * another type and other flags than the current ones are EINVAL.
+ */
+#define TUNSIFINFO		_IOW('t', 91, struct tuninfo)
+#define TUNGIFINFO		_IOR('t', 92, struct tuninfo)
+#define TUNSIFINFO_OPENBSD	_IOW('t', 91, struct tuninfo_openbsd)
+#define TUNGIFINFO_OPENBSD	_IOR('t', 92, struct tuninfo_openbsd)
+
+/* Not 0: each packet read is preceded by a struct sockaddr_in or sockaddr_in6
+ * that holds its next hop; turns TUNSIFHEAD off. Packets written stand bare.
+ * Belongs to the open file.
+ */
+#define TUNSLMODE		_IOW('t', 93, int)
+
+/* The interface's name as it is now, in ifr_name; nothing else of the struct
+ * ifreq (<net/if.h>) is written. ENXIO when the interface was deleted.
+ */
+#define TUNGIFNAME		_IOR('t', 93, struct ifreq)
+
+/* IFF_POINTOPOINT or IFF_BROADCAST, with or without IFF_MULTICAST (0x1000, or
+ * BSD's 0x8000). EBUSY while the interface is up, EINVAL for all else, EPERM.
+ */
+#define TUNSIFMODE		_IOW('t', 94, int)
+
+/* The calling process is shown as the interface's owner process from now on.
+ * The argument is ignored.
+ */
+#define TUNSIFPID		_IO('t', 95)
+
+/* Not 0: each packet, read or written, is preceded by its address family, four
+ * bytes in network byte order, Linux's AF_ values; turns TUNSLMODE off. A write
+ * may also name IPv6 as 24, 28 or 30, its values on the BSDs and macOS.
+ * Belongs to the open file. TUNGIFHEAD returns 0 or 1.
+ */
+#define TUNSIFHEAD		_IOW('t', 96, int)
+#define TUNGIFHEAD		_IOR('t', 97, int)
+
+/* Not 0: the last close deletes the interface. Setting: EPERM. */
+#define TUNSTRANSIENT		_IOW('t', 98, int)
+#define TUNGTRANSIENT		_IOR('t', 99, int)
+
+/**
+ * enum bsdtun_mode - kind of link that the interface shows to IP
+ * @BSDTUN_MODE_POINTOPOINT: IFF_POINTOPOINT, the default
+ * @BSDTUN_MODE_BROADCAST: IFF_BROADCAST
+ */
+enum bsdtun_mode {
+	BSDTUN_MODE_POINTOPOINT,
+	BSDTUN_MODE_BROADCAST,
+};
+
+/**
+ * enum bsdtun_framing - what precedes a packet for whoever opens the device
+ * @BSDTUN_FRAMING_NONE: nothing, the default
+ * @BSDTUN_FRAMING_AF: the address family, as after TUNSIFHEAD; OpenBSD's way
+ */
+enum bsdtun_framing {
+	BSDTUN_FRAMING_NONE,
+	BSDTUN_FRAMING_AF,
+};
+
+/* IFLA_BSDTUN_OWNER and IFLA_BSDTUN_GROUP: none set. */
+#define BSDTUN_ID_NONE		0xffffffffU
+
+/**
+ * enum - netlink attributes in IFLA_INFO_DATA of the link kind "bsdtun"
+ * @IFLA_BSDTUN_UNSPEC: unused
+ * @IFLA_BSDTUN_UNIT: u32, unit number; may be given when the link is made
+ * @IFLA_BSDTUN_OWNER: u32, user who may open the unit, or %BSDTUN_ID_NONE
+ * @IFLA_BSDTUN_GROUP: u32, group that may open the unit, or %BSDTUN_ID_NONE
+ * @IFLA_BSDTUN_MODE: u8, enum bsdtun_mode; EBUSY while the link is up
+ * @IFLA_BSDTUN_TRANSIENT: u8, 1 if the last close deletes the link, else 0
+ * @IFLA_BSDTUN_FRAMING: u8, enum bsdtun_framing, for the files opened after
+ * @IFLA_BSDTUN_PID: u32, owner process, 0 if none; read only
+ * @IFLA_BSDTUN_QUEUES: u32, how many opens there may be at once; read only,
+ *	set by IFLA_NUM_TX_QUEUES when the link is made
+ * @IFLA_BSDTUN_OPENS: u32, how many there are; read only
+ */
+enum {
+	IFLA_BSDTUN_UNSPEC,
+	IFLA_BSDTUN_UNIT,
+	IFLA_BSDTUN_OWNER,
+	IFLA_BSDTUN_GROUP,
+	IFLA_BSDTUN_MODE,
+	IFLA_BSDTUN_TRANSIENT,
+	IFLA_BSDTUN_FRAMING,
+	IFLA_BSDTUN_PID,
+	IFLA_BSDTUN_QUEUES,
+	IFLA_BSDTUN_OPENS,
+	__IFLA_BSDTUN_MAX
+};
+
+#define IFLA_BSDTUN_MAX		(__IFLA_BSDTUN_MAX - 1)
+
+#endif /* _UAPI_LINUX_BSDTUN_H */
