@@ -157,12 +157,12 @@ static bool has_qdisc(const struct netdev_queue *txq)
 	return !qdisc_txq_has_no_queue(txq);
 }
 
-/* Pairs with the barrier in tx_may_wake(): either we see the room that the
- * reader made, or the reader sees that the tx queue is stopped.
- */
 static void stop_while_full(struct ptr_ring *ring, struct netdev_queue *txq)
 {
 	netif_tx_stop_queue(txq);
+	/* Pairs with the barrier in tx_may_wake(): either we see the room that
+	 * the reader made, or the reader sees that the tx queue is stopped.
+	 */
 	smp_mb__after_atomic();
 	if (!__ptr_ring_full(ring))
 		netif_tx_start_queue(txq);
