@@ -36,15 +36,15 @@ require_tools() {
 	) || die "could not install ${missing[*]}"
 }
 
-# Hold a lock of this name until the calling shell ends, so that of two callers
-# that want the same thing one makes it and the other finds it.
+# lock NAME [TEXT]: hold a lock until the calling shell ends, so that of two callers that
+# want the same thing one makes it and the other finds it. TEXT is for whoever must wait.
 lock() {
 	mkdir -p "$cache/lock"
 	exec {lock_fd}>"$cache/lock/$1"
+	flock --nonblock "$lock_fd" && return
+	[[ ! ${2:-} ]] || say "$2"
 	flock "$lock_fd"
 }
-
-unlock() { exec {lock_fd}>&-; }
 
 # Which Debian release a kernel series (6.12, 6.12-rt, ...) is built and booted with.
 suite_of() {

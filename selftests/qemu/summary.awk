@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #
-# Reads what a guest says (TAP, each program framed by "@begin NAME" and "@end STATUS",
-# then "@problem TEXT" and "@verdict ...") and prints a line for each program as it ends,
-# each failure with what was said before it, and in the end how many passed and failed.
-# Whatever is missing is a failure: a result, a program, a plan, the verdict.
+# Reads what a guest says (TAP, each program framed by "@begin NAME" and "@end NAME
+# STATUS MILLISECONDS", then "@problem TEXT", "@detail TEXT" and "@verdict ..."). Prints a
+# line for each program as it ends, each failure with what was said before it, and in the
+# end how many passed and failed. Whatever is missing is a failure: a result, a program, a
+# plan, the verdict.
 #
 # Variables: series (a word to begin lines with), wanted (the programs).
 
@@ -17,17 +18,16 @@ function failure(what, said, count,    n, i, lines) {
 	fflush()
 }
 
-function close_program(status) {
+function close_program(why) {
+	ran[program] = 1
 	if (plan == "")
-		failure(program ": no plan (exit status " status ")", said)
+		failure(program ": no plan (" why ")", said)
 	else if (cases < plan)
-		failure(program ": " cases " of " plan " cases ran (exit status " status ")", said,
-			plan - cases)
+		failure(program ": " cases " of " plan " cases ran (" why ")", said, plan - cases)
 	else if (cases > plan)
 		failure(program ": " cases " cases ran where " plan " were planned", said)
-	if (status != 0 && !failed_here)
-		failure(program ": exit status " status, said)
-	program = ""
+	if (why != "exit status 0" && !failed_here)
+		failure(program ": " why, said)
 }
 
 { sub(/\r$/, "") }
@@ -40,27 +40,29 @@ function close_program(status) {
 }
 
 /^@end / {
-	status = $3 == 124 || $3 == 137 ? $3 ", killed after its time" : $3
-	ran[program] = 1
-	name = program
 	programs++
-	close_program(status)
-	printf "%s  %s: %d passed%s (%.1f s)\n", series, name, passed_here,
+	close_program($3 == 124 || $3 == 137 ? "killed after its time" : "exit status " $3)
+	printf "%s  %s: %d passed%s (%.1f s)\n", series, program, passed_here,
 		failed_here ? ", " failed_here " failed" : "", $4 / 1000
 	fflush()
+	program = ""
 	next
 }
 
 /^@problem / {
 	if (program != "")
-		close_program("none: the guest ended")
+		close_program("the guest ended")
+	program = ""
 	failure(substr($0, 10))
 	next
 }
 
+/^@detail / {
+	print series "          " substr($0, 9)
+	next
+}
+
 /^@verdict / {
-	if (program != "")
-		close_program("none: the guest ended")
 	if ($2 == "done" && $3 != programs)
 		failure("the guest ran " $3 " programs, " programs " were heard")
 	next
@@ -91,7 +93,7 @@ END {
 	n = split(wanted, names, " ")
 	for (i = 1; i <= n; i++)
 		if (!(names[i] in ran))
-			failure(names[i] ": never came to its end")
+			failure(names[i] ": never ran")
 	printf "%s  %d passed, %d failed\n", series, passed, failed
 	exit failed != 0
 }
