@@ -20,7 +20,7 @@ as_root() {
 require_tools() {
 	local pair missing=()
 	for pair in qemu-system-x86_64:qemu-system-x86 mmdebstrap:mmdebstrap mke2fs:e2fsprogs \
-		depmod:kmod xz:xz-utils unshare:util-linux; do
+		depmod:kmod xz:xz-utils mount:mount; do
 		command -v "${pair%:*}" >/dev/null || missing+=("${pair#*:}")
 	done
 	if ((EUID != 0)) && ! command -v sudo >/dev/null; then
@@ -28,12 +28,15 @@ require_tools() {
 	fi
 	((${#missing[@]})) || return 0
 	(
-		lock install
+		lock install "waiting for another installation"
 		say "installing ${missing[*]}"
-		export DEBIAN_FRONTEND=noninteractive
-		as_root apt-get -qq update >&2
-		as_root apt-get -qq install --yes --no-install-recommends "${missing[@]}" </dev/null >&2
-	) || die "could not install ${missing[*]}"
+		as_root apt-get -qq update &&
+			as_root env DEBIAN_FRONTEND=noninteractive \
+				apt-get -qq install --yes --no-install-recommends "${missing[@]}"
+	) </dev/null >"$cache/install.log" || {
+		cat "$cache/install.log" >&2
+		die "could not install ${missing[*]}"
+	}
 }
 
 # lock NAME [TEXT]: hold a lock until the calling shell ends, so that of two callers that
