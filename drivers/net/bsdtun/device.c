@@ -4,7 +4,6 @@
 #include "device.h"
 #include "compat.h"
 #include "ethtool.h"
-#include "main.h"
 #include "netlink.h"
 #include "queue.h"
 #include "sysfs.h"
@@ -12,6 +11,8 @@
 
 #include <linux/cred.h>
 #include <linux/if_arp.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/notifier.h>
 #include <linux/pid.h>
 #include <linux/rtnetlink.h>
@@ -21,6 +22,10 @@
 
 /* As Linux tun: what a reader may fall behind before the qdisc takes over. */
 #define TX_QUEUE_LEN	500
+
+int bsdtun_debug;
+module_param_named(debug, bsdtun_debug, int, 0644);
+MODULE_PARM_DESC(debug, "log what happens to units, 0 or 1 (default: 0)");
 
 static void clear_pid(struct bsdtun_device *bt)
 {

@@ -10,6 +10,16 @@
 
 struct bsdtun_queue;
 
+/* Module parameter "debug", also TUNSDEBUG: concerns all interfaces. */
+extern int bsdtun_debug;
+
+/* A debug message about the interface @dev; the rate is bounded. */
+#define bsdtun_dbg(dev, fmt, ...)					\
+do {									\
+	if (READ_ONCE(bsdtun_debug) && net_ratelimit())			\
+		netdev_info(dev, fmt, ##__VA_ARGS__);			\
+} while (0)
+
 #define BSDTUN_MAX_QUEUES	64
 
 /**

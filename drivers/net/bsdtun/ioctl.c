@@ -4,7 +4,6 @@
 #include "ioctl.h"
 #include "compat.h"
 #include "device.h"
-#include "main.h"
 #include "queue.h"
 
 #include <linux/capability.h>

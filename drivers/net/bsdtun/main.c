@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* BSD tun(4) for Linux: load and unload, in order and in exact reverse. */
 
-#include "main.h"
 #include "device.h"
 #include "netlink.h"
 #include "unit.h"
 
 #include <linux/init.h>
 #include <linux/module.h>
-#include <linux/rcupdate.h>
 #include <net/rtnetlink.h>
-
-int bsdtun_debug;
-module_param_named(debug, bsdtun_debug, int, 0644);
-MODULE_PARM_DESC(debug, "log what happens to units, 0 or 1 (default: 0)");
 
 static int __init bsdtun_init(void)
 {
