@@ -3,13 +3,13 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 KERNEL ?= 6.12
 
-kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
+kbuild = -C $(KDIR) M=$(CURDIR)
 
 modules: headers
-	$(kbuild) modules
+	$(MAKE) $(kbuild) modules
 
 install: modules
-	$(kbuild) modules_install
+	$(MAKE) $(kbuild) modules_install
 
 headers:
 	@test -e $(KDIR)/Makefile || { \
@@ -31,7 +31,7 @@ shell:
 	@selftests/qemu/run --shell $(KERNEL)
 
 clean:
-	@test ! -e $(KDIR)/Makefile || $(kbuild) clean
+	@test ! -e $(KDIR)/Makefile || $(MAKE) $(kbuild) clean
 	@$(MAKE) -C tools clean
 
 distclean: clean

@@ -30,10 +30,12 @@ require_tools() {
 	(
 		lock install "waiting for another installation"
 		say "installing ${missing[*]}"
-		as_root apt-get -qq update &&
+		{
+			as_root apt-get -qq update
 			as_root env DEBIAN_FRONTEND=noninteractive \
 				apt-get -qq install --yes --no-install-recommends "${missing[@]}"
-	) </dev/null >"$cache/install.log" || {
+		} </dev/null >"$cache/install.log" 2>&1
+	) || {
 		cat "$cache/install.log" >&2
 		die "could not install ${missing[*]}"
 	}
