@@ -13,6 +13,7 @@
 #include <uapi/linux/bsdtun.h>
 
 static const struct nla_policy policy[IFLA_BSDTUN_MAX + 1] = {
+	[IFLA_BSDTUN_UNSPEC]	= { .strict_start_type = IFLA_BSDTUN_UNIT },
 	[IFLA_BSDTUN_UNIT]	= { .type = NLA_U32 },
 	[IFLA_BSDTUN_OWNER]	= { .type = NLA_U32 },
 	[IFLA_BSDTUN_GROUP]	= { .type = NLA_U32 },
@@ -170,6 +171,7 @@ static int changelink(struct net_device *dev, struct nlattr *tb[],
 {
 	struct bsdtun_device *bt = netdev_priv(dev);
 	struct nlattr *unit;
+	int err;
 
 	if (!data)
 		return 0;
@@ -179,7 +181,11 @@ static int changelink(struct net_device *dev, struct nlattr *tb[],
 				    "the unit of a link cannot change");
 		return -EOPNOTSUPP;
 	}
-	return configure(bt, data, extack);
+	err = configure(bt, data, extack);
+	/* Of an interface that is up rtnetlink tells by itself. */
+	if (!err && !(dev->flags & IFF_UP))
+		bsdtun_device_changed(bt);
+	return err;
 }
 
 static size_t get_size(const struct net_device *dev)

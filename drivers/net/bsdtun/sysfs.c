@@ -176,12 +176,14 @@ static ssize_t transient_show(struct device *dev,
 
 static int set_transient(struct bsdtun_device *bt, const char *buf)
 {
-	bool transient;
+	u8 transient;
 	int err;
 
-	err = kstrtobool(buf, &transient);
+	err = kstrtou8(buf, 0, &transient);
 	if (err)
 		return err;
+	if (transient > 1)
+		return -EINVAL;
 	WRITE_ONCE(bt->transient, transient);
 	return 0;
 }

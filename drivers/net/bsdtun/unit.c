@@ -21,8 +21,8 @@
 #include <linux/xarray.h>
 
 #define UNITS_DEFAULT	8
-/* Leaves room for the five digits of a u16 in an interface name. */
-#define PREFIX_SIZE	(IFNAMSIZ - 5)
+/* Leaves room for the digits of BSDTUN_UNIT_MAX in an interface name. */
+#define PREFIX_SIZE	(IFNAMSIZ - 4)
 
 struct unit_node {
 	struct miscdevice misc;
@@ -248,7 +248,7 @@ int bsdtun_unit_nodes(void)
  */
 void bsdtun_unit_name(int unit, char *name)
 {
-	snprintf(name, IFNAMSIZ, "%s%u", prefix, (u16)unit);
+	snprintf(name, IFNAMSIZ, "%s%u", prefix, unit & BSDTUN_UNIT_MAX);
 }
 
 /**

@@ -9,7 +9,7 @@ struct miscdevice;
 
 /* Not a unit: the cloning node, an interface that has no unit yet. */
 #define BSDTUN_UNIT_NONE	(-1)
-/* Highest unit number, with or without a node. */
+/* Highest unit number, with or without a node; all bits of it are set. */
 #define BSDTUN_UNIT_MAX		4095
 
 int bsdtun_unit_init(void);
