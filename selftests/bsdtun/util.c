@@ -1,0 +1,887 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#define BUFFER_SIZE	(16 << 20)	/* of sockets: no test waits for room */
+
+static void must(const char *what, int ret)
+{
+	if (ret)
+		errx(1, "%s: %s", what, strerror(-ret));
+}
+
+static void pause_ms(unsigned int ms)
+{
+	struct timespec ts = { .tv_nsec = ms * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+int file_write(const char *path, const char *text)
+{
+	ssize_t len = strlen(text);
+	int fd, ret = 0;
+
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, len) != len)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+void file_read(const char *path, char *buf, size_t size)
+{
+	ssize_t len;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		err(1, "%s", path);
+	len = read(fd, buf, size - 1);
+	if (len < 0)
+		err(1, "%s", path);
+	buf[len] = '\0';
+	close(fd);
+}
+
+static void sysctl_ipv6(const char *dev, const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", dev, name);
+	must(path, file_write(path, value));
+}
+
+void netns_enter(void)
+{
+	if (unshare(CLONE_NEWNET))
+		err(1, "unshare(CLONE_NEWNET)");
+	sysctl_ipv6("all", "disable_ipv6", "1");
+	sysctl_ipv6("default", "disable_ipv6", "1");
+	must("lo up", link_up("lo"));
+}
+
+/* IPv6 without what it does by itself: DAD, link-local addresses, solicitations. */
+void ipv6_on(const char *dev)
+{
+	sysctl_ipv6(dev, "accept_dad", "0");
+	sysctl_ipv6(dev, "addr_gen_mode", "1");
+	sysctl_ipv6(dev, "router_solicitations", "0");
+	sysctl_ipv6("all", "disable_ipv6", "0");
+}
+
+/* sysfs shows the interfaces of the namespace that it was mounted in. */
+void sysfs_mount(void)
+{
+	if (unshare(CLONE_NEWNS) ||
+	    mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("sysfs", "/sys", "sysfs", 0, NULL))
+		err(1, "mount of /sys");
+}
+
+int unit_open(int unit, int flags)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/dev/bsdtun%d", unit);
+	return open(path, flags | O_CLOEXEC);
+}
+
+int unit_take(int unit, int flags)
+{
+	char dev[32];
+	int fd, ms;
+
+	snprintf(dev, sizeof(dev), "bsdtun%d", unit);
+	for (ms = 0; ms < PATIENCE; ms += 10) {
+		fd = unit_open(unit, flags);
+		if (fd >= 0 && link_index(dev))
+			return fd;
+		if (fd < 0 && errno != EBUSY)
+			err(1, "/dev/%s", dev);
+		if (fd >= 0)
+			close(fd);
+		pause_ms(10);
+	}
+	errx(1, "unit %d is held elsewhere", unit);
+}
+
+void machine_setup(int *fd, int *sock)
+{
+	netns_enter();
+	*fd = unit_take(0, O_RDWR | O_NONBLOCK);
+	must("address of " DEV, addr_add(DEV, HERE4, NULL, 24));
+	must(DEV " up", link_up(DEV));
+	*sock = udp_socket(AF_INET);
+}
+
+/* rtnetlink */
+
+struct request {
+	struct nlmsghdr head;
+	char body[16384];
+};
+
+/* Returns the zeroed body. */
+static void *request_init(struct request *req, int type, int flags, size_t body_len)
+{
+	memset(req, 0, sizeof(req->head) + NLMSG_ALIGN(body_len));
+	req->head.nlmsg_len = NLMSG_LENGTH(body_len);
+	req->head.nlmsg_type = type;
+	req->head.nlmsg_flags = NLM_F_REQUEST | flags;
+	return req->body;
+}
+
+static struct rtattr *put(struct request *req, int type, const void *data, size_t len)
+{
+	struct rtattr *attr = (void *)req + NLMSG_ALIGN(req->head.nlmsg_len);
+
+	attr->rta_type = type;
+	attr->rta_len = RTA_LENGTH(len);
+	if (len)
+		memcpy(RTA_DATA(attr), data, len);
+	req->head.nlmsg_len = NLMSG_ALIGN(req->head.nlmsg_len) + RTA_ALIGN(attr->rta_len);
+	return attr;
+}
+
+static void put_u32(struct request *req, int type, uint32_t value)
+{
+	put(req, type, &value, sizeof(value));
+}
+
+static void put_text(struct request *req, int type, const char *text)
+{
+	put(req, type, text, strlen(text) + 1);
+}
+
+static void nest_end(struct request *req, struct rtattr *nest)
+{
+	nest->rta_len = (void *)req + req->head.nlmsg_len - (void *)nest;
+}
+
+/* Returns the address's family; *len is 4 or 16. */
+static int address(const char *text, void *addr, size_t *len)
+{
+	int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+
+	if (inet_pton(family, text, addr) != 1)
+		errx(1, "%s is no address", text);
+	*len = family == AF_INET6 ? 16 : 4;
+	return family;
+}
+
+static void put_address(struct request *req, int type, const char *text)
+{
+	unsigned char addr[16];
+	size_t len;
+
+	address(text, addr, &len);
+	put(req, type, addr, len);
+}
+
+static int text_family(const char *text)
+{
+	unsigned char addr[16];
+	size_t len;
+
+	return address(text, addr, &len);
+}
+
+/* The answer takes the place of the request. */
+static int request_send(struct request *req)
+{
+	struct nlmsgerr *error = (void *)req->body;
+	ssize_t len;
+	int fd, ret;
+
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd < 0)
+		err(1, "rtnetlink");
+	len = send(fd, req, req->head.nlmsg_len, 0);
+	if (len >= 0)
+		len = recv(fd, req, sizeof(*req), 0);
+	ret = -errno;
+	close(fd);
+	if (len < 0)
+		return ret;
+	return req->head.nlmsg_type == NLMSG_ERROR ? error->error : 0;
+}
+
+static struct ifinfomsg *link_request(struct request *req, const char *dev, int type, int flags)
+{
+	struct ifinfomsg *ifi = request_init(req, type, flags, sizeof(*ifi));
+
+	ifi->ifi_index = link_index(dev);
+	return ifi;
+}
+
+int link_index(const char *dev)
+{
+	return if_nametoindex(dev);
+}
+
+int link_get(const char *dev, struct link *link)
+{
+	struct request req;
+	struct ifinfomsg *ifi = link_request(&req, dev, RTM_GETLINK, 0);
+	struct rtattr *attr;
+	int len, ret;
+
+	if (!ifi->ifi_index)
+		return -ENODEV;
+	ret = request_send(&req);
+	if (ret)
+		return ret;
+	memset(link, 0, sizeof(*link));
+	link->index = ifi->ifi_index;
+	link->flags = ifi->ifi_flags;
+	link->type = ifi->ifi_type;
+	len = IFLA_PAYLOAD(&req.head);
+	for (attr = IFLA_RTA(ifi); RTA_OK(attr, len); attr = RTA_NEXT(attr, len)) {
+		switch (attr->rta_type) {
+		case IFLA_MTU:
+			memcpy(&link->mtu, RTA_DATA(attr), sizeof(link->mtu));
+			break;
+		case IFLA_TXQLEN:
+			memcpy(&link->txqlen, RTA_DATA(attr), sizeof(link->txqlen));
+			break;
+		case IFLA_NUM_TX_QUEUES:
+			memcpy(&link->queues, RTA_DATA(attr), sizeof(link->queues));
+			break;
+		case IFLA_CARRIER:
+			link->carrier = *(unsigned char *)RTA_DATA(attr);
+			break;
+		case IFLA_STATS64:
+			/* An older kernel's are shorter, a newer one's longer. */
+			memcpy(&link->stats, RTA_DATA(attr),
+			       RTA_PAYLOAD(attr) < sizeof(link->stats) ?
+			       RTA_PAYLOAD(attr) : sizeof(link->stats));
+			break;
+		}
+	}
+	return 0;
+}
+
+int link_add(const char *dev, const char *kind, int queues)
+{
+	struct request req;
+	struct rtattr *info;
+
+	request_init(&req, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
+		     sizeof(struct ifinfomsg));
+	put_text(&req, IFLA_IFNAME, dev);
+	put_u32(&req, IFLA_NUM_TX_QUEUES, queues);
+	info = put(&req, IFLA_LINKINFO, NULL, 0);
+	put_text(&req, IFLA_INFO_KIND, kind);
+	nest_end(&req, info);
+	return request_send(&req);
+}
+
+int link_del(const char *dev)
+{
+	struct request req;
+
+	if (!link_request(&req, dev, RTM_DELLINK, NLM_F_ACK)->ifi_index)
+		return -ENODEV;
+	return request_send(&req);
+}
+
+static int link_set_up(const char *dev, bool up)
+{
+	struct request req;
+	struct ifinfomsg *ifi = link_request(&req, dev, RTM_NEWLINK, NLM_F_ACK);
+
+	ifi->ifi_change = IFF_UP;
+	ifi->ifi_flags = up ? IFF_UP : 0;
+	return request_send(&req);
+}
+
+int link_up(const char *dev)
+{
+	return link_set_up(dev, true);
+}
+
+int link_down(const char *dev)
+{
+	return link_set_up(dev, false);
+}
+
+int link_set_mtu(const char *dev, int mtu)
+{
+	struct request req;
+
+	link_request(&req, dev, RTM_NEWLINK, NLM_F_ACK);
+	put_u32(&req, IFLA_MTU, mtu);
+	return request_send(&req);
+}
+
+int link_set_txqlen(const char *dev, int len)
+{
+	struct request req;
+
+	link_request(&req, dev, RTM_NEWLINK, NLM_F_ACK);
+	put_u32(&req, IFLA_TXQLEN, len);
+	return request_send(&req);
+}
+
+int link_rename(const char *dev, const char *name)
+{
+	struct request req;
+
+	link_request(&req, dev, RTM_NEWLINK, NLM_F_ACK);
+	put_text(&req, IFLA_IFNAME, name);
+	return request_send(&req);
+}
+
+/* limit is in packets; noqueue has none. fq_codel is told not to drop for age. */
+int qdisc_set(const char *dev, const char *kind, int limit)
+{
+	struct tc_fifo_qopt fifo = { .limit = limit };
+	struct request req;
+	struct rtattr *options;
+	struct tcmsg *tcm;
+
+	tcm = request_init(&req, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK,
+			   sizeof(*tcm));
+	tcm->tcm_ifindex = link_index(dev);
+	tcm->tcm_parent = TC_H_ROOT;
+	put_text(&req, TCA_KIND, kind);
+	if (!strcmp(kind, "pfifo")) {
+		put(&req, TCA_OPTIONS, &fifo, sizeof(fifo));
+	} else if (!strcmp(kind, "fq_codel")) {
+		options = put(&req, TCA_OPTIONS, NULL, 0);
+		put_u32(&req, TCA_FQ_CODEL_LIMIT, limit);
+		put_u32(&req, TCA_FQ_CODEL_TARGET, 1000000000);
+		nest_end(&req, options);
+	}
+	return request_send(&req);
+}
+
+static void ethtool(const char *dev, void *command)
+{
+	struct ifreq ifr = { .ifr_data = command };
+	int fd;
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", dev);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &ifr))
+		err(1, "ethtool %s", dev);
+	close(fd);
+}
+
+long long counter(const char *dev, const char *name)
+{
+	struct {
+		struct ethtool_sset_info info;
+		uint32_t count;
+	} set = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1 << ETH_SS_STATS } };
+	struct ethtool_gstrings *names;
+	struct ethtool_stats *values;
+	long long value;
+	uint32_t i;
+
+	ethtool(dev, &set);
+	names = calloc(1, sizeof(*names) + set.count * ETH_GSTRING_LEN);
+	values = calloc(1, sizeof(*values) + set.count * sizeof(uint64_t));
+	if (!names || !values)
+		err(1, "ethtool %s", dev);
+	names->cmd = ETHTOOL_GSTRINGS;
+	names->string_set = ETH_SS_STATS;
+	names->len = set.count;
+	ethtool(dev, names);
+	values->cmd = ETHTOOL_GSTATS;
+	values->n_stats = set.count;
+	ethtool(dev, values);
+
+	for (i = 0; i < set.count; i++)
+		if (!strncmp((char *)names->data + i * ETH_GSTRING_LEN, name, ETH_GSTRING_LEN))
+			break;
+	if (i == set.count)
+		errx(1, "%s has no counter %s", dev, name);
+	value = values->data[i];
+	free(names);
+	free(values);
+	return value;
+}
+
+int addr_add(const char *dev, const char *addr, const char *peer, int prefix_len)
+{
+	struct request req;
+	struct ifaddrmsg *ifa;
+
+	ifa = request_init(&req, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
+			   sizeof(*ifa));
+	ifa->ifa_family = text_family(addr);
+	ifa->ifa_prefixlen = prefix_len;
+	ifa->ifa_index = link_index(dev);
+	if (ifa->ifa_family == AF_INET6)
+		ifa->ifa_flags = IFA_F_NODAD;
+	put_address(&req, IFA_LOCAL, addr);
+	put_address(&req, IFA_ADDRESS, peer ? peer : addr);
+	return request_send(&req);
+}
+
+int addr_count(const char *dev, int family)
+{
+	struct ifaddrs *list, *ifa;
+	int count = 0;
+
+	if (getifaddrs(&list))
+		err(1, "getifaddrs");
+	for (ifa = list; ifa; ifa = ifa->ifa_next)
+		count += ifa->ifa_addr && ifa->ifa_addr->sa_family == family &&
+			 !strcmp(ifa->ifa_name, dev);
+	freeifaddrs(list);
+	return count;
+}
+
+int route_add(const char *dev, const char *dst, int prefix_len, const char *gateway)
+{
+	struct request req;
+	struct rtmsg *rtm;
+
+	rtm = request_init(&req, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
+			   sizeof(*rtm));
+	rtm->rtm_family = text_family(dst);
+	rtm->rtm_dst_len = prefix_len;
+	rtm->rtm_table = RT_TABLE_MAIN;
+	rtm->rtm_protocol = RTPROT_STATIC;
+	rtm->rtm_scope = gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+	rtm->rtm_type = RTN_UNICAST;
+	put_address(&req, RTA_DST, dst);
+	if (gateway)
+		put_address(&req, RTA_GATEWAY, gateway);
+	put_u32(&req, RTA_OIF, link_index(dev));
+	return request_send(&req);
+}
+
+/* IPv4: the main table. IPv6: all tables. */
+int route_count(const char *dev, int family)
+{
+	const char *path = family == AF_INET6 ? "/proc/self/net/ipv6_route" :
+						"/proc/self/net/route";
+	const char *name_at = family == AF_INET6 ? "%*s %*s %*s %*s %*s %*s %*s %*s %*s %15s" :
+						   "%15s";
+	char line[512], name[IFNAMSIZ];
+	int count = 0;
+	FILE *file;
+
+	file = fopen(path, "re");
+	if (!file)
+		err(1, "%s", path);
+	while (fgets(line, sizeof(line), file))
+		count += sscanf(line, name_at, name) == 1 && !strcmp(name, dev);
+	fclose(file);
+	return count;
+}
+
+static int route_type(const char *dst)
+{
+	struct request req;
+	struct rtmsg *rtm;
+
+	rtm = request_init(&req, RTM_GETROUTE, 0, sizeof(*rtm));
+	rtm->rtm_family = text_family(dst);
+	put_address(&req, RTA_DST, dst);
+	return request_send(&req) ? RTN_UNSPEC : rtm->rtm_type;
+}
+
+/* An IPv6 address is no destination of packets before a worker has seen to it. */
+int machine_ipv6(void)
+{
+	int ms;
+
+	ipv6_on(DEV);
+	must("IPv6 address of " DEV, addr_add(DEV, HERE6, NULL, 64));
+	for (ms = 0; route_type(HERE6) != RTN_LOCAL; ms++) {
+		if (ms == PATIENCE)
+			errx(1, "%s is not local", HERE6);
+		pause_ms(1);
+	}
+	return udp_socket(AF_INET6);
+}
+
+/* Packets */
+
+static uint32_t sum_add(uint32_t sum, const void *data, size_t len)
+{
+	const unsigned char *byte = data;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		sum += i % 2 ? byte[i] : byte[i] << 8;
+	return sum;
+}
+
+static uint16_t sum_fold(uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
+static bool is_ipv6(const void *packet)
+{
+	return *(const unsigned char *)packet >> 4 == 6;
+}
+
+/* What TCP, UDP and ICMPv6 put before their data when they add it up. */
+static uint32_t sum_pseudo(const void *packet, size_t transport_len)
+{
+	const struct ip6_hdr *ip6 = packet;
+	const struct iphdr *ip = packet;
+
+	if (is_ipv6(packet))
+		return sum_add(transport_len + ip6->ip6_nxt, &ip6->ip6_src, 32);
+	if (ip->protocol == IPPROTO_ICMP)
+		return 0;
+	return sum_add(transport_len + ip->protocol, &ip->saddr, 8);
+}
+
+static size_t header_len(const void *packet)
+{
+	return is_ipv6(packet) ? sizeof(struct ip6_hdr) : ((const struct iphdr *)packet)->ihl * 4;
+}
+
+static uint16_t checksum(const void *packet, size_t len)
+{
+	size_t header = header_len(packet);
+
+	return sum_fold(sum_add(sum_pseudo(packet, len - header), packet + header, len - header));
+}
+
+/* Returns the length of the header. */
+static size_t build_ip(int family, void *packet, int protocol, size_t len)
+{
+	struct ip6_hdr *ip6 = packet;
+	struct iphdr *ip = packet;
+	size_t addr_len;
+
+	if (family == AF_INET6) {
+		memset(ip6, 0, sizeof(*ip6));
+		ip6->ip6_vfc = 0x60;
+		ip6->ip6_plen = htons(len);
+		ip6->ip6_nxt = protocol;
+		ip6->ip6_hlim = 64;
+		address(THERE6, &ip6->ip6_src, &addr_len);
+		address(HERE6, &ip6->ip6_dst, &addr_len);
+		return sizeof(*ip6);
+	}
+	memset(ip, 0, sizeof(*ip));
+	ip->version = 4;
+	ip->ihl = sizeof(*ip) / 4;
+	ip->tot_len = htons(sizeof(*ip) + len);
+	ip->ttl = 64;
+	ip->protocol = protocol;
+	address(THERE4, &ip->saddr, &addr_len);
+	address(HERE4, &ip->daddr, &addr_len);
+	ip->check = htons(sum_fold(sum_add(0, ip, sizeof(*ip))));
+	return sizeof(*ip);
+}
+
+size_t build_udp(int family, void *packet, const void *payload, size_t len)
+{
+	size_t header = build_ip(family, packet, IPPROTO_UDP, sizeof(struct udphdr) + len);
+	size_t total = header + sizeof(struct udphdr) + len;
+	struct udphdr *udp = packet + header;
+
+	udp->source = htons(PORT);
+	udp->dest = htons(PORT);
+	udp->len = htons(sizeof(*udp) + len);
+	udp->check = 0;
+	memcpy(udp + 1, payload, len);
+	udp->check = htons(checksum(packet, total) ?: 0xffff);
+	return total;
+}
+
+size_t build_echo(int family, void *packet, size_t len)
+{
+	int protocol = family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+	size_t header = build_ip(family, packet, protocol, sizeof(struct icmphdr) + len);
+	size_t total = header + sizeof(struct icmphdr) + len;
+	struct icmphdr *icmp = packet + header;
+
+	memset(icmp, 0, sizeof(*icmp));
+	icmp->type = family == AF_INET6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO;
+	icmp->un.echo.id = htons(PORT);
+	pattern(icmp + 1, len);
+	icmp->checksum = htons(checksum(packet, total));
+	return total;
+}
+
+/* Right lengths and right checksums */
+bool packet_is_sound(const void *packet, size_t len)
+{
+	const struct ip6_hdr *ip6 = packet;
+	const struct iphdr *ip = packet;
+
+	if (len < sizeof(*ip))
+		return false;
+	if (is_ipv6(packet)) {
+		if (len != sizeof(*ip6) + ntohs(ip6->ip6_plen))
+			return false;
+	} else if (ip->version != 4 || len != ntohs(ip->tot_len) ||
+		   sum_fold(sum_add(0, ip, header_len(packet)))) {
+		return false;
+	}
+	return !checksum(packet, len);
+}
+
+const void *packet_payload(const void *packet)
+{
+	return packet + header_len(packet) + sizeof(struct udphdr);
+}
+
+/* Bytes that do not repeat with the size of a page. */
+void pattern(void *buf, size_t len)
+{
+	unsigned char *byte = buf;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		byte[i] = i % 251;
+}
+
+int udp_socket(int family)
+{
+	struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	struct sockaddr_in6 here6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
+	struct sockaddr_in there = here;
+	struct sockaddr_in6 there6 = here6;
+	struct timeval timeout = { .tv_sec = PATIENCE / 1000 };
+	int fd, ret, size = BUFFER_SIZE;
+
+	fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)))
+		err(1, "UDP socket");
+	if (family == AF_INET6) {
+		inet_pton(AF_INET6, HERE6, &here6.sin6_addr);
+		inet_pton(AF_INET6, THERE6, &there6.sin6_addr);
+		ret = bind(fd, (struct sockaddr *)&here6, sizeof(here6)) ||
+		      connect(fd, (struct sockaddr *)&there6, sizeof(there6));
+	} else {
+		inet_pton(AF_INET, HERE4, &here.sin_addr);
+		inet_pton(AF_INET, THERE4, &there.sin_addr);
+		ret = bind(fd, (struct sockaddr *)&here, sizeof(here)) ||
+		      connect(fd, (struct sockaddr *)&there, sizeof(there));
+	}
+	if (ret)
+		err(1, "UDP socket");
+	return fd;
+}
+
+int packet_socket(const char *dev)
+{
+	struct sockaddr_ll addr = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+				    .sll_ifindex = link_index(dev) };
+	int fd;
+
+	fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		err(1, "packet socket");
+	return fd;
+}
+
+void packet_send(int sock, const char *dev, int ethertype, const void *packet, size_t len)
+{
+	struct sockaddr_ll addr = { .sll_family = AF_PACKET, .sll_protocol = htons(ethertype),
+				    .sll_ifindex = link_index(dev) };
+
+	if (sendto(sock, packet, len, 0, (struct sockaddr *)&addr, sizeof(addr)) != (ssize_t)len)
+		err(1, "packet socket");
+}
+
+void send_numbers(int sock, int first, int count)
+{
+	uint32_t number;
+	int i;
+
+	for (i = 0; i < count; i++) {
+		number = htonl(first + i);
+		if (send(sock, &number, sizeof(number), 0) != sizeof(number))
+			err(1, "sending datagram %d", first + i);
+	}
+}
+
+/* The number in the next packet; -errno; -EBADMSG if it holds none. */
+long read_number(int fd, size_t prefix)
+{
+	unsigned char buf[256];
+	uint32_t number;
+	ssize_t len;
+
+	len = read(fd, buf, sizeof(buf));
+	if (len < 0)
+		return -errno;
+	if ((size_t)len < prefix + UDP4_HEADERS + sizeof(number) ||
+	    !packet_is_sound(buf + prefix, len - prefix))
+		return -EBADMSG;
+	memcpy(&number, packet_payload(buf + prefix), sizeof(number));
+	return ntohl(number);
+}
+
+long wait_number(int fd, size_t prefix)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	if (poll(&pfd, 1, PATIENCE) != 1)
+		return -ETIMEDOUT;
+	return read_number(fd, prefix);
+}
+
+/* read(2), but for the packets that IPv6 sends of its own accord. */
+ssize_t read_udp6(int fd, void *buf, size_t size, size_t prefix)
+{
+	const struct ip6_hdr *ip6 = buf + prefix;
+	ssize_t len;
+
+	do {
+		len = read(fd, buf, size);
+	} while (len >= (ssize_t)(prefix + sizeof(*ip6)) && is_ipv6(ip6) &&
+		 ip6->ip6_nxt != IPPROTO_UDP);
+	return len;
+}
+
+void *before_hole(size_t len)
+{
+	const size_t size = 65536;
+	void *map;
+
+	map = mmap(NULL, size * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (map == MAP_FAILED || munmap(map + size, size))
+		err(1, "mmap");
+	return map + size - len;
+}
+
+/* Processes that sleep */
+
+/* Waits until the process sleeps in a system call. */
+void wait_asleep(pid_t pid)
+{
+	char path[32], text[256];
+	int ms;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	for (ms = 0; ms < PATIENCE; ms++) {
+		file_read(path, text, sizeof(text));
+		if (text[0] >= '0' && text[0] <= '9')
+			return;
+		pause_ms(1);
+	}
+	errx(1, "process %d does not sleep: %s", pid, text);
+}
+
+long context_switches(pid_t pid)
+{
+	static const char key[] = "\nvoluntary_ctxt_switches:";
+	char path[32], text[8192];
+	const char *line;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file_read(path, text, sizeof(text));
+	line = strstr(text, key);
+	if (!line)
+		errx(1, "%s has no %s", path, key + 1);
+	return strtol(line + strlen(key), NULL, 10);
+}
+
+void sleeper_start(struct sleeper *sleeper, call_t call, int fd)
+{
+	struct result result = { 0 };
+	int ends[2];
+
+	if (pipe(ends))
+		err(1, "pipe");
+	sleeper->pid = fork();
+	if (sleeper->pid < 0)
+		err(1, "fork");
+	if (!sleeper->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ends[0]);
+		result.ret = call(fd, result.data, sizeof(result.data));
+		result.err = errno;
+		_exit(write(ends[1], &result, sizeof(result)) != sizeof(result));
+	}
+	close(ends[1]);
+	sleeper->pipe = ends[0];
+	wait_asleep(sleeper->pid);
+}
+
+bool sleeper_done(struct sleeper *sleeper, int timeout)
+{
+	struct pollfd pfd = { .fd = sleeper->pipe, .events = POLLIN };
+
+	return poll(&pfd, 1, timeout) == 1;
+}
+
+void sleeper_result(struct sleeper *sleeper, struct result *result)
+{
+	if (!sleeper_done(sleeper, PATIENCE))
+		errx(1, "process %d still sleeps", sleeper->pid);
+	if (read(sleeper->pipe, result, sizeof(*result)) != sizeof(*result))
+		errx(1, "process %d died", sleeper->pid);
+	close(sleeper->pipe);
+	waitpid(sleeper->pid, NULL, 0);
+}
+
+int kmsg_open(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 || lseek(fd, 0, SEEK_END) < 0)
+		err(1, "/dev/kmsg");
+	return fd;
+}
+
+int kmsg_count(int kmsg, const char *word)
+{
+	int count = 0;
+	char text[8192];
+	ssize_t len;
+
+	/* EPIPE: the log has overrun us; what is left still counts. */
+	while ((len = read(kmsg, text, sizeof(text) - 1)) > 0 || (len < 0 && errno == EPIPE)) {
+		if (len < 0)
+			continue;
+		text[len] = '\0';
+		count += !!strstr(text, word);
+	}
+	return count;
+}
