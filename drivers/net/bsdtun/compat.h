@@ -64,6 +64,14 @@ static inline struct fown_struct *file_f_owner(struct file *file)
 }
 #endif
 
+/* Before 6.2 dynamic minors count down from 127 and, with a warning, run into
+ * the fixed ones of the bus mice; since then they lie above all fixed ones.
+ */
+static inline bool bsdtun_last_misc_minor(int minor)
+{
+	return minor < 16;
+}
+
 /* rtnl_lock_killable() is not exported any more since 7.0. */
 static inline int bsdtun_rtnl_lock_killable(void)
 {

@@ -129,7 +129,7 @@ static int choose_unit(const char *name, struct nlattr *wanted,
 	unit = bsdtun_unit_lowest_free(bsdtun_unit_nodes());
 	if (unit == BSDTUN_UNIT_NONE) {
 		NL_SET_ERR_MSG(extack,
-			       "every unit has an interface; raise the module parameter units");
+			       "no unit with a device node is free; raise the module parameter units");
 		return -ENOSPC;
 	}
 	return unit;

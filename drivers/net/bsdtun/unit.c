@@ -6,6 +6,8 @@
  * nodes are registered and deregistered without RTNL and never from open.
  */
 
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include "unit.h"
 #include "chardev.h"
 #include "compat.h"
@@ -56,21 +58,32 @@ static struct unit_node *node_create(int unit)
 		return ERR_PTR(-ENOMEM);
 
 	node->unit = unit;
-	if (unit == BSDTUN_UNIT_NONE)
-		strscpy(node->name, prefix, sizeof(node->name));
-	else
+	if (unit == BSDTUN_UNIT_NONE) {
+		/* As a misc device it may not be named as Linux's tun is. */
+		node->misc.name = KBUILD_MODNAME "-clone";
+		node->misc.nodename = prefix;
+	} else {
 		bsdtun_unit_name(unit, node->name);
+		node->misc.name = node->name;
+	}
 	node->misc.minor = MISC_DYNAMIC_MINOR;
-	node->misc.name = node->name;
 	node->misc.mode = 0600;
 	node->misc.fops = &bsdtun_chardev_fops;
 
 	err = misc_register(&node->misc);
-	if (err) {
-		kfree(node);
-		return ERR_PTR(err);
+	if (err)
+		goto err_node;
+	if (bsdtun_last_misc_minor(node->misc.minor)) {
+		err = -EBUSY;
+		goto err_misc;
 	}
 	return node;
+
+err_misc:
+	misc_deregister(&node->misc);
+err_node:
+	kfree(node);
+	return ERR_PTR(err);
 }
 
 static void node_destroy(struct unit_node *node)
