@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Two processes at once: open against open, close against delete, and the
+ * like. After each storm the unit is as if nothing had been.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include <linux/bsdtun.h>
+
+#include "kselftest_harness.h"
+#include "util.h"
+
+#define OPENS		1000
+#define ROUNDS		50
+
+/* What two processes share: the line from which both start, and what the
+ * second one reports of a round.
+ */
+struct shared {
+	pthread_barrier_t line;
+	int result;
+	char name[IFNAMSIZ];
+	atomic_bool over;
+};
+
+FIXTURE(race)
+{
+	struct shared *shared;
+	pid_t rival;
+};
+
+FIXTURE_SETUP(race)
+{
+	pthread_barrierattr_t attr;
+
+	netns_enter();
+	close(unit_take(0, O_RDWR));
+	ASSERT_EQ(0, link_del(DEV));
+	self->shared = mmap(NULL, sizeof(*self->shared), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->shared);
+	pthread_barrierattr_init(&attr);
+	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	ASSERT_EQ(0, pthread_barrier_init(&self->shared->line, &attr, 2));
+}
+
+FIXTURE_TEARDOWN(race)
+{
+	if (self->rival > 0) {
+		kill(self->rival, SIGKILL);
+		waitpid(self->rival, NULL, 0);
+	}
+	link_del(DEV);
+}
+
+static void line_up(FIXTURE_DATA(race) *self)
+{
+	pthread_barrier_wait(&self->shared->line);
+}
+
+/* The second process: runs a function again and again. */
+static void rival_start(FIXTURE_DATA(race) *self, void (*round)(struct shared *shared))
+{
+	self->rival = fork();
+	if (self->rival)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		round(self->shared);
+}
+
+/* Opens with the other, tells how it went, and closes when the other has seen it. */
+static void open_round(struct shared *shared)
+{
+	int fd;
+
+	pthread_barrier_wait(&shared->line);
+	fd = unit_open(0, O_RDWR);
+	shared->result = fd < 0 ? -errno : 0;
+	pthread_barrier_wait(&shared->line);
+	if (fd >= 0)
+		close(fd);
+	pthread_barrier_wait(&shared->line);
+}
+
+/* Returns how many of the rounds we won, or -1 if one had not one winner. */
+static int open_rounds(struct __test_metadata *_metadata, FIXTURE_DATA(race) *self, int rounds,
+		       bool transient)
+{
+	int fd, mine, theirs, i, won = 0, on = 1;
+
+	rival_start(self, open_round);
+	for (i = 0; i < rounds; i++) {
+		line_up(self);
+		fd = unit_open(0, O_RDWR);
+		mine = fd < 0 ? -errno : 0;
+		line_up(self);
+		theirs = self->shared->result;
+		if (mine + theirs != -EBUSY || (mine && theirs)) {
+			TH_LOG("round %d: %d and %d", i, mine, theirs);
+			return -1;
+		}
+		won += !mine;
+		if (transient && !mine && ioctl(fd, TUNSTRANSIENT, &on))
+			return -1;
+		if (fd >= 0)
+			close(fd);
+		line_up(self);
+		if (transient && !mine == !!link_index(DEV)) {
+			TH_LOG("round %d: %d", i, mine);
+			return -1;
+		}
+		if (transient && mine)
+			link_del(DEV);
+	}
+	return won;
+}
+
+TEST_F_TIMEOUT(race, two_opens_of_a_kept_interface_have_one_winner, 120)
+{
+	ASSERT_EQ(0, link_add(DEV, "bsdtun", 1));
+	EXPECT_LE(0, open_rounds(_metadata, self, OPENS, false));
+}
+
+TEST_F_TIMEOUT(race, two_opens_that_create_the_interface_have_one_winner, 120)
+{
+	EXPECT_LE(0, open_rounds(_metadata, self, ROUNDS, true));
+}
+
+static void delete_round(struct shared *shared)
+{
+	pthread_barrier_wait(&shared->line);
+	shared->result = link_del(DEV);
+	pthread_barrier_wait(&shared->line);
+}
+
+TEST_F_TIMEOUT(race, close_against_delete, 120)
+{
+	int fd, i;
+
+	rival_start(self, delete_round);
+	for (i = 0; i < ROUNDS; i++) {
+		fd = unit_open(0, O_RDWR);
+		ASSERT_LE(0, fd) TH_LOG("round %d: %s", i, strerror(errno));
+		ASSERT_EQ(0, link_up(DEV));
+		line_up(self);
+		ASSERT_EQ(0, close(fd));
+		line_up(self);
+		ASSERT_EQ(0, self->shared->result) TH_LOG("round %d", i);
+		ASSERT_EQ(0, link_index(DEV)) TH_LOG("round %d", i);
+	}
+}
+
+TEST_F_TIMEOUT(race, close_of_a_transient_interface_against_delete, 120)
+{
+	int fd, i, on = 1;
+
+	rival_start(self, delete_round);
+	for (i = 0; i < ROUNDS; i++) {
+		fd = unit_open(0, O_RDWR);
+		ASSERT_LE(0, fd) TH_LOG("round %d: %s", i, strerror(errno));
+		ASSERT_EQ(0, ioctl(fd, TUNSTRANSIENT, &on));
+		line_up(self);
+		ASSERT_EQ(0, close(fd));
+		line_up(self);
+		ASSERT_TRUE(!self->shared->result || self->shared->result == -ENODEV) {
+			TH_LOG("round %d: %d", i, self->shared->result);
+		}
+		ASSERT_EQ(0, link_index(DEV)) TH_LOG("round %d", i);
+	}
+}
+
+TEST_F_TIMEOUT(race, open_against_delete, 120)
+{
+	int fd, i;
+
+	rival_start(self, delete_round);
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, link_add(DEV, "bsdtun", 1)) TH_LOG("round %d", i);
+		line_up(self);
+		fd = unit_open(0, O_RDWR | O_NONBLOCK);
+		ASSERT_LE(0, fd) TH_LOG("round %d: %s", i, strerror(errno));
+		line_up(self);
+		/* Either the old interface was opened and went, or a new one was made. */
+		ASSERT_EQ(link_index(DEV) ? -EAGAIN : -EIO, read_number(fd, 0)) {
+			TH_LOG("round %d", i);
+		}
+		close(fd);
+		link_del(DEV);
+	}
+}
+
+static void add_round(struct shared *shared)
+{
+	pthread_barrier_wait(&shared->line);
+	shared->result = link_add(DEV, "bsdtun", 1);
+	pthread_barrier_wait(&shared->line);
+}
+
+TEST_F_TIMEOUT(race, open_against_add, 120)
+{
+	int fd, i;
+
+	rival_start(self, add_round);
+	for (i = 0; i < ROUNDS; i++) {
+		line_up(self);
+		fd = unit_open(0, O_RDWR | O_NONBLOCK);
+		ASSERT_LE(0, fd) TH_LOG("round %d: %s", i, strerror(errno));
+		line_up(self);
+		ASSERT_TRUE(!self->shared->result || self->shared->result == -EEXIST ||
+			    self->shared->result == -EBUSY) {
+			TH_LOG("round %d: %d", i, self->shared->result);
+		}
+		ASSERT_EQ(-EAGAIN, read_number(fd, 0)) TH_LOG("round %d", i);
+		ASSERT_EQ(0, link_del(DEV)) TH_LOG("round %d", i);
+		close(fd);
+	}
+}
+
+/* Opens, says so, sleeps in read, tells how that ended. */
+static void read_round(struct shared *shared)
+{
+	int fd = unit_open(0, O_RDWR);
+
+	pthread_barrier_wait(&shared->line);
+	shared->result = read_number(fd, 0);
+	close(fd);
+	pthread_barrier_wait(&shared->line);
+}
+
+TEST_F_TIMEOUT(race, reader_against_delete, 120)
+{
+	int i;
+
+	rival_start(self, read_round);
+	for (i = 0; i < ROUNDS; i++) {
+		line_up(self);
+		/* Now before it sleeps, now while it does. */
+		if (i % 2)
+			wait_asleep(self->rival);
+		ASSERT_EQ(0, link_del(DEV)) TH_LOG("round %d", i);
+		line_up(self);
+		ASSERT_EQ(-EIO, self->shared->result) TH_LOG("round %d", i);
+	}
+}
+
+/* Sends through the interface whenever there is one. */
+static void send_without_end(void)
+{
+	struct sockaddr_in there = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	int sock = socket(AF_INET, SOCK_DGRAM, 0), i;
+
+	inet_pton(AF_INET, THERE4, &there.sin_addr);
+	for (i = 0;; i++)
+		sendto(sock, &i, sizeof(i), 0, (struct sockaddr *)&there, sizeof(there));
+}
+
+/* Opens the device and reads, in all framings. */
+static void file_round(struct shared *shared)
+{
+	int fd = unit_open(0, O_RDWR | O_NONBLOCK), i, on = 1;
+
+	link_up(DEV);
+	route_add(DEV, THERE4, 32, NULL);
+	for (i = 0; i < 20; i++)
+		read_number(fd, 0);
+	ioctl(fd, TUNSIFHEAD, &on);
+	for (i = 0; i < 20; i++)
+		read_number(fd, AF_WORD);
+	close(fd);
+	if (shared->over)
+		_exit(0);
+}
+
+TEST_F_TIMEOUT(race, open_read_and_close_against_senders_and_the_link, 120)
+{
+	static const char *const qdiscs[] = { "pfifo", "fq_codel", "noqueue" };
+	pid_t senders[2];
+	int fd, sock, i;
+
+	for (i = 0; i < 2; i++) {
+		senders[i] = fork();
+		ASSERT_LE(0, senders[i]);
+		if (senders[i])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		send_without_end();
+	}
+	rival_start(self, file_round);
+	for (i = 0; i < ROUNDS; i++) {
+		link_set_txqlen(DEV, 1 + i % 5);
+		qdisc_set(DEV, qdiscs[i % 3], 3);
+		link_up(DEV);
+		if (i % 3 == 0)
+			link_down(DEV);
+		if (i % 5 == 0)
+			link_del(DEV);
+	}
+	self->shared->over = true;
+	ASSERT_EQ(self->rival, waitpid(self->rival, NULL, 0));
+	self->rival = 0;
+	for (i = 0; i < 2; i++) {
+		kill(senders[i], SIGKILL);
+		waitpid(senders[i], NULL, 0);
+	}
+
+	/* A queue that was left stopped, or a unit that was left busy, shows now. */
+	fd = unit_open(0, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, addr_add(DEV, HERE4, NULL, 24));
+	ASSERT_EQ(0, link_up(DEV));
+	sock = udp_socket(AF_INET);
+	send_numbers(sock, 7, 1);
+	EXPECT_EQ(7, read_number(fd, 0));
+}
+
+/* The cloning node, for which the module is loaded afresh. */
+static int reload(const char *parameters)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "modprobe -r bsdtun && modprobe bsdtun %s", parameters);
+	return system(command);
+}
+
+/* Returns whether it opened; name is then that of the interface. */
+static bool clone_open(int *fd, char *name)
+{
+	struct ifreq ifr;
+
+	*fd = open("/dev/bsdtun", O_RDWR | O_CLOEXEC);
+	if (*fd < 0 || ioctl(*fd, TUNGIFNAME, &ifr))
+		return false;
+	memcpy(name, ifr.ifr_name, IFNAMSIZ);
+	return true;
+}
+
+static void clone_round(struct shared *shared)
+{
+	int fd;
+
+	pthread_barrier_wait(&shared->line);
+	shared->result = clone_open(&fd, shared->name);
+	pthread_barrier_wait(&shared->line);
+	pthread_barrier_wait(&shared->line);
+	close(fd);
+	pthread_barrier_wait(&shared->line);
+}
+
+TEST_F_TIMEOUT(race, two_opens_of_the_cloning_node_get_two_units, 120)
+{
+	char name[IFNAMSIZ];
+	bool opened;
+	int fd, i;
+
+	ASSERT_EQ(0, reload("clone=1"));
+	rival_start(self, clone_round);
+	for (i = 0; i < ROUNDS; i++) {
+		line_up(self);
+		opened = clone_open(&fd, name);
+		line_up(self);
+		EXPECT_TRUE(opened && self->shared->result) TH_LOG("round %d", i);
+		EXPECT_STRNE(name, self->shared->name) TH_LOG("round %d", i);
+		EXPECT_TRUE(link_index("bsdtun0") && link_index("bsdtun1")) TH_LOG("round %d", i);
+		line_up(self);
+		close(fd);
+		line_up(self);
+		EXPECT_FALSE(link_index("bsdtun0") || link_index("bsdtun1")) TH_LOG("round %d", i);
+	}
+	kill(self->rival, SIGKILL);
+	waitpid(self->rival, NULL, 0);
+	self->rival = 0;
+	EXPECT_EQ(0, reload(""));
+}
+
+TEST_HARNESS_MAIN
