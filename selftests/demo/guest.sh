@@ -55,7 +55,7 @@ stop_jobs() {
 
 # ping ADDRESS: three packets there and back, none lost.
 ping_right() {
-	enter "ip netns exec left ping -c 3 -i 0.3 $1"
+	enter "ip netns exec left ping -c 3 $1"
 	expect ' 0% packet loss' "ping to $1 lost packets"
 }
 
