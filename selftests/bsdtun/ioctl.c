@@ -680,6 +680,7 @@ TEST_F(ioctl, TUNSIFPID_makes_the_caller_the_owner_process)
 
 	sysfs_mount();
 	EXPECT_EQ(getpid(), owner_process());
+	/* It lies down when it is the owner. */
 	sleeper_start(&child, become_owner, self->fd);
 	EXPECT_EQ(child.pid, owner_process());
 	EXPECT_EQ(0, ioctl(self->fd, TUNSIFPID, 0));

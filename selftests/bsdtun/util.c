@@ -792,20 +792,24 @@ void *before_hole(size_t len)
 
 /* Processes that sleep */
 
-/* Waits until the process sleeps in a system call. */
+/* Waits until the process sleeps in a system call; not for a lock, which is no
+ * interruptible sleep.
+ */
 void wait_asleep(pid_t pid)
 {
-	char path[32], text[256];
+	char path[32], call[256], status[8192];
 	int ms;
 
-	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
 	for (ms = 0; ms < PATIENCE; ms++) {
-		file_read(path, text, sizeof(text));
-		if (text[0] >= '0' && text[0] <= '9')
+		snprintf(path, sizeof(path), "/proc/%d/status", pid);
+		file_read(path, status, sizeof(status));
+		snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+		file_read(path, call, sizeof(call));
+		if (strstr(status, "State:\tS") && call[0] >= '0' && call[0] <= '9')
 			return;
 		pause_ms(1);
 	}
-	errx(1, "process %d does not sleep: %s", pid, text);
+	errx(1, "process %d does not sleep: %s", pid, call);
 }
 
 long context_switches(pid_t pid)
