@@ -389,18 +389,6 @@ static void refill_in_place(struct ptr_ring *ring, struct sk_buff_head *packets)
 	refill(ring, ring->queue, ring->size, packets);
 }
 
-static void lock_both(struct bsdtun_queue *queue, struct netdev_queue *txq)
-{
-	spin_lock(&queue->ring.consumer_lock);
-	__netif_tx_lock_bh(txq);
-}
-
-static void unlock_both(struct bsdtun_queue *queue, struct netdev_queue *txq)
-{
-	__netif_tx_unlock_bh(txq);
-	spin_unlock(&queue->ring.consumer_lock);
-}
-
 static void purge(struct bsdtun_device *bt, struct sk_buff_head *packets)
 {
 	bsdtun_device_count(bt, BSDTUN_TX_PURGED, skb_queue_len(packets));
@@ -451,7 +439,8 @@ int bsdtun_queue_resize(struct bsdtun_queue *queue, struct bsdtun_device *bt)
 		if (!slots)
 			return -ENOMEM;
 
-		lock_both(queue, txq);
+		spin_lock(&ring->consumer_lock);
+		__netif_tx_lock_bh(txq);
 		consume_all(ring, &packets);
 		fits = skb_queue_len(&packets) <= size;
 		if (fits) {
@@ -460,7 +449,8 @@ int bsdtun_queue_resize(struct bsdtun_queue *queue, struct bsdtun_device *bt)
 			size = skb_queue_len(&packets);
 			refill_in_place(ring, &packets);
 		}
-		unlock_both(queue, txq);
+		__netif_tx_unlock_bh(txq);
+		spin_unlock(&ring->consumer_lock);
 
 		kvfree(slots);
 	} while (!fits);
@@ -485,6 +475,7 @@ void bsdtun_queue_set_prefix(struct bsdtun_queue *queue,
 			     enum bsdtun_prefix prefix)
 {
 	struct netdev_queue *txq = txq_of(bt, queue->index);
+	struct ptr_ring *ring = &queue->ring;
 	struct sk_buff_head packets, kept, lost;
 	struct sk_buff *skb;
 
@@ -498,9 +489,10 @@ void bsdtun_queue_set_prefix(struct bsdtun_queue *queue,
 	__skb_queue_head_init(&kept);
 	__skb_queue_head_init(&lost);
 
-	lock_both(queue, txq);
+	spin_lock(&ring->consumer_lock);
+	__netif_tx_lock_bh(txq);
 	queue->prefix = prefix;
-	consume_all(&queue->ring, &packets);
+	consume_all(ring, &packets);
 	while ((skb = __skb_dequeue(&packets))) {
 		if (!bsdtun_frame_carries(prefix, skb->protocol)) {
 			__skb_queue_tail(&lost, skb);
@@ -510,8 +502,9 @@ void bsdtun_queue_set_prefix(struct bsdtun_queue *queue,
 			bsdtun_frame_keep_next_hop(skb);
 		__skb_queue_tail(&kept, skb);
 	}
-	refill_in_place(&queue->ring, &kept);
-	unlock_both(queue, txq);
+	refill_in_place(ring, &kept);
+	__netif_tx_unlock_bh(txq);
+	spin_unlock(&ring->consumer_lock);
 
 	purge(bt, &lost);
 	netif_tx_wake_queue(txq);

@@ -102,8 +102,8 @@ static int nodes_grow(int count)
 	while (nodes_made < count) {
 		node = node_create(nodes_made);
 		if (IS_ERR(node)) {
-			pr_warn("no device node for unit %d and above: error %ld\n",
-				nodes_made, PTR_ERR(node));
+			pr_warn("no device node for unit %d and above: %pe\n",
+				nodes_made, node);
 			return PTR_ERR(node);
 		}
 		list_add_tail(&node->list, &nodes);

@@ -122,7 +122,7 @@ struct tuninfo_openbsd {
  */
 enum bsdtun_mode {
 	BSDTUN_MODE_POINTOPOINT,
-	BSDTUN_MODE_BROADCAST,
+	BSDTUN_MODE_BROADCAST
 };
 
 /**
@@ -132,7 +132,7 @@ enum bsdtun_mode {
  */
 enum bsdtun_framing {
 	BSDTUN_FRAMING_NONE,
-	BSDTUN_FRAMING_AF,
+	BSDTUN_FRAMING_AF
 };
 
 /* IFLA_BSDTUN_OWNER and IFLA_BSDTUN_GROUP: none set. */
@@ -163,6 +163,7 @@ enum {
 	IFLA_BSDTUN_PID,
 	IFLA_BSDTUN_QUEUES,
 	IFLA_BSDTUN_OPENS,
+	/* private: */
 	__IFLA_BSDTUN_MAX
 };
 
