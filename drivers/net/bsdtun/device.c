@@ -64,8 +64,10 @@ static void device_uninit(struct net_device *dev)
 {
 	struct bsdtun_device *bt = netdev_priv(dev);
 
-	while (bt->opens)
-		bsdtun_queue_unbind(bt->queues[--bt->opens], bt);
+	while (bt->opens) {
+		WRITE_ONCE(bt->opens, bt->opens - 1);
+		bsdtun_queue_unbind(bt->queues[bt->opens], bt);
+	}
 	clear_pid(bt);
 	bsdtun_unit_release(bt->unit);
 }

@@ -244,36 +244,47 @@ netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
  * the producer. A stopped producer resumes at the slot of the oldest packet:
  * half of the ring is free once the slot half a ring further on is.
  */
-static bool tx_may_wake(const struct ptr_ring *ring,
-			const struct netdev_queue *txq)
+static bool half_free(const struct ptr_ring *ring)
 {
-	int half;
+	int half = (READ_ONCE(ring->producer) + (ring->size - 1) / 2) %
+		   ring->size;
 
-	/* Pairs with the barrier in stop_while_full(). */
-	smp_mb();
-	if (likely(!netif_tx_queue_stopped(txq)))
-		return false;
-	/* The producer's index as it was when it stopped, or later. */
-	smp_rmb();
-	half = (READ_ONCE(ring->producer) + (ring->size - 1) / 2) % ring->size;
 	return !READ_ONCE(ring->queue[half]);
 }
 
-static void tx_wake_if_room(struct bsdtun_queue *queue)
+static bool tx_may_wake(struct bsdtun_queue *queue)
 {
 	struct bsdtun_device *bt;
-	struct netdev_queue *txq;
+	bool stopped = false;
 
 	lockdep_assert_held(&queue->ring.consumer_lock);
-
+	/* Pairs with the barrier in stop_while_full(). */
+	smp_mb();
 	rcu_read_lock();
 	bt = rcu_dereference(queue->device);
-	if (bt) {
-		txq = txq_of(bt, READ_ONCE(queue->index));
-		if (tx_may_wake(&queue->ring, txq))
-			netif_tx_wake_queue(txq);
-	}
+	if (bt)
+		stopped = netif_tx_queue_stopped(txq_of(bt, READ_ONCE(queue->index)));
 	rcu_read_unlock();
+	if (likely(!stopped))
+		return false;
+	/* The producer's index as it was when it stopped, or later. */
+	smp_rmb();
+	return half_free(&queue->ring);
+}
+
+/* With BH disabled, so that the qdisc refills the ring at once and not when
+ * ksoftirqd gets to run; without our locks, so that nobody waits meanwhile. If
+ * the ring is full again by now, the packet goes back to the qdisc.
+ */
+static void tx_wake(struct bsdtun_queue *queue)
+{
+	struct bsdtun_device *bt;
+
+	local_bh_disable();
+	bt = rcu_dereference_bh(queue->device);
+	if (bt)
+		netif_tx_wake_queue(txq_of(bt, READ_ONCE(queue->index)));
+	local_bh_enable();
 }
 
 static struct sk_buff *consume(struct bsdtun_queue *queue,
@@ -281,13 +292,16 @@ static struct sk_buff *consume(struct bsdtun_queue *queue,
 {
 	struct ptr_ring *ring = &queue->ring;
 	struct sk_buff *skb;
+	bool wake;
 
 	spin_lock(&ring->consumer_lock);
 	skb = __ptr_ring_consume(ring);
 	*prefix = queue->prefix;
-	if (skb && ring->consumer_head == ring->consumer_tail)
-		tx_wake_if_room(queue);
+	wake = skb && ring->consumer_head == ring->consumer_tail &&
+	       tx_may_wake(queue);
 	spin_unlock(&ring->consumer_lock);
+	if (unlikely(wake))
+		tx_wake(queue);
 	return skb;
 }
 
