@@ -121,13 +121,14 @@ clean_up() {
 	if [[ $reloaded || ! -e /sys/module/bsdtun ]]; then
 		reload
 	fi
+	remove_interfaces
 	if [[ $ended ]]; then
 		# The units that tests use there come home when they have gone.
 		for unit in 0 1 2; do
 			wait_for comes_home "$unit"
 		done
+		remove_interfaces
 	fi
-	remove_interfaces
 } >/dev/null 2>&1
 
 comes_home() { touch_unit "/dev/bsdtun$1" && [[ -e /sys/class/net/bsdtun$1 ]]; }

@@ -249,9 +249,10 @@ static int64_t value_of(const char *name, int attribute)
 	return shown.value[attribute];
 }
 
-/* The refusal says something about a word. */
-#define EXPECT_TEXT(word) EXPECT_NE(NULL, strcasestr(text, word)) {	\
-	TH_LOG("the text is \"%s\"", text);				\
+/* The refusal has a text, which says something of this. */
+static bool text_says(const char *word)
+{
+	return strcasestr(text, word);
 }
 
 FIXTURE(netlink) { };
@@ -353,7 +354,7 @@ TEST_F(netlink, the_unit_may_agree_with_the_name)
 TEST_F(netlink, a_unit_that_contradicts_the_name_is_EINVAL_with_a_text)
 {
 	EXPECT_EQ(-EINVAL, add_with("bsdtun5", IFLA_BSDTUN_UNIT, 0));
-	EXPECT_TEXT("unit");
+	EXPECT_TRUE(text_says("unit")) TH_LOG("%s", text);
 	EXPECT_EQ(IFLA_BSDTUN_UNIT, culprit);
 	EXPECT_EQ(0, link_index("bsdtun5"));
 }
@@ -367,12 +368,12 @@ TEST_F(netlink, a_unit_beyond_units_is_ENXIO_with_a_text_that_names_units)
 		EXPECT_EQ(-ENXIO, add_with("vpn", IFLA_BSDTUN_UNIT, units[i])) {
 			TH_LOG("unit %u", units[i]);
 		}
-		EXPECT_TEXT("units");
+		EXPECT_TRUE(text_says("units")) TH_LOG("%s", text);
 	}
 	EXPECT_EQ(-ENXIO, add("bsdtun4095"));
-	EXPECT_TEXT("units");
+	EXPECT_TRUE(text_says("units")) TH_LOG("%s", text);
 	EXPECT_EQ(-ENXIO, add("bsdtun99999999"));
-	EXPECT_TEXT("units");
+	EXPECT_TRUE(text_says("units")) TH_LOG("%s", text);
 	EXPECT_EQ(0, link_index("vpn"));
 }
 
@@ -380,9 +381,9 @@ TEST_F(netlink, a_unit_that_has_an_interface_is_EBUSY_with_a_text)
 {
 	ASSERT_EQ(0, add_with("vpn", IFLA_BSDTUN_UNIT, 5));
 	EXPECT_EQ(-EBUSY, add_with("vpn2", IFLA_BSDTUN_UNIT, 5));
-	EXPECT_TEXT("unit");
+	EXPECT_TRUE(text_says("unit")) TH_LOG("%s", text);
 	EXPECT_EQ(-EBUSY, add("bsdtun5"));
-	EXPECT_TEXT("unit");
+	EXPECT_TRUE(text_says("unit")) TH_LOG("%s", text);
 	EXPECT_EQ(0, link_index("vpn2"));
 }
 
@@ -404,7 +405,7 @@ TEST_F(netlink, the_mode_while_up_is_EBUSY_with_a_text)
 	ASSERT_EQ(0, add("vpn"));
 	ASSERT_EQ(0, link_up("vpn"));
 	EXPECT_EQ(-EBUSY, change("vpn", IFLA_BSDTUN_MODE, BSDTUN_MODE_BROADCAST));
-	EXPECT_TEXT("up");
+	EXPECT_TRUE(text_says("up")) TH_LOG("%s", text);
 	EXPECT_EQ(BSDTUN_MODE_POINTOPOINT, value_of("vpn", IFLA_BSDTUN_MODE));
 	ASSERT_EQ(0, link_down("vpn"));
 	EXPECT_EQ(0, change("vpn", IFLA_BSDTUN_MODE, BSDTUN_MODE_BROADCAST));
@@ -663,7 +664,7 @@ TEST_F(refused, with_a_text_that_points_at_it)
 	ASSERT_EQ(0, show("bsdtun5", 0, &before));
 	ret = change("bsdtun5", variant->attribute, variant->value);
 	EXPECT_TRUE(ret == -EINVAL || ret == -EOPNOTSUPP || ret == -ERANGE) TH_LOG("%d", ret);
-	EXPECT_TEXT(variant->word);
+	EXPECT_TRUE(text_says(variant->word)) TH_LOG("%s", text);
 	EXPECT_EQ(variant->attribute, culprit);
 	ASSERT_EQ(0, show("bsdtun5", 0, &after));
 	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
@@ -672,7 +673,7 @@ TEST_F(refused, with_a_text_that_points_at_it)
 		return;
 	ret = add_with("vpn", variant->attribute, variant->value);
 	EXPECT_TRUE(ret == -EINVAL || ret == -EOPNOTSUPP || ret == -ERANGE) TH_LOG("%d", ret);
-	EXPECT_TEXT(variant->word);
+	EXPECT_TRUE(text_says(variant->word)) TH_LOG("%s", text);
 	EXPECT_EQ(variant->attribute, culprit);
 	EXPECT_EQ(0, link_index("vpn"));
 }

@@ -187,8 +187,9 @@ too_many_queues() {
 
 it "ip monitor shows what comes, what changes and what goes" monitor
 monitor() {
+	touch_unit /dev/bsdtun7
 	start into "$scratch/seen" stdbuf -oL ip monitor link
-	wait_for sleeps "$started"
+	wait_for monitor_hears
 	hold /dev/bsdtun0
 	wait_for says "$scratch/seen" "bsdtun0: .* state DOWN"
 	attribute bsdtun0 mode broadcast
@@ -196,6 +197,11 @@ monitor() {
 	attribute bsdtun0 transient 1
 	let_go
 	wait_for says "$scratch/seen" "Deleted .*bsdtun0"
+}
+
+monitor_hears() {
+	attribute bsdtun7 transient 0
+	says "$scratch/seen" "bsdtun7:"
 }
 
 it "sysfs has the attributes of the interface, no others, and who may write which" sysfs_list

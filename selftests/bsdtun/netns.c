@@ -215,7 +215,8 @@ TEST_F(netns, open_file_does_not_keep_the_namespace)
 	int ms;
 
 	snprintf(command, sizeof(command),
-		 "ip link add here type veth peer name there netns /proc/%d/fd/%d", getpid(), there);
+		 "ip link add here type veth peer name there netns /proc/%d/fd/%d",
+		 getpid(), there);
 	ASSERT_EQ(0, system(command));
 	ASSERT_NE(0, link_index("here"));
 	leave_namespace();

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -21,17 +21,39 @@
 #include "util.h"
 
 #define OPENS		1000
-#define ROUNDS		50
+#define ROUNDS		20
 
-/* What two processes share: the line from which both start, and what the
- * second one reports of a round.
+/* What two processes share: how many have come to the line from which both
+ * start, and what the second one reports of a round.
  */
 struct shared {
-	pthread_barrier_t line;
+	atomic_uint arrivals;
 	int result;
 	char name[IFNAMSIZ];
 	atomic_bool over;
 };
+
+/* Returns when both have come. */
+static void meet(struct shared *shared, useconds_t pause)
+{
+	unsigned int both = (atomic_fetch_add(&shared->arrivals, 1) | 1) + 1;
+
+	while ((int)(atomic_load(&shared->arrivals) - both) < 0) {
+		if (pause)
+			usleep(pause);
+		else
+			sched_yield();
+	}
+}
+
+/* First asleep, which leaves the processor to the other; then awake, for who has
+ * to be woken starts late.
+ */
+static void line_up(struct shared *shared)
+{
+	meet(shared, 200);
+	meet(shared, 0);
+}
 
 FIXTURE(race)
 {
@@ -41,17 +63,12 @@ FIXTURE(race)
 
 FIXTURE_SETUP(race)
 {
-	pthread_barrierattr_t attr;
-
 	netns_enter();
 	close(unit_take(0, O_RDWR));
 	ASSERT_EQ(0, link_del(DEV));
 	self->shared = mmap(NULL, sizeof(*self->shared), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->shared);
-	pthread_barrierattr_init(&attr);
-	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-	ASSERT_EQ(0, pthread_barrier_init(&self->shared->line, &attr, 2));
 }
 
 FIXTURE_TEARDOWN(race)
@@ -63,20 +80,16 @@ FIXTURE_TEARDOWN(race)
 	link_del(DEV);
 }
 
-static void line_up(FIXTURE_DATA(race) *self)
-{
-	pthread_barrier_wait(&self->shared->line);
-}
-
 /* The second process: runs a function again and again. */
-static void rival_start(FIXTURE_DATA(race) *self, void (*round)(struct shared *shared))
+static pid_t rival_start(struct shared *shared, void (*round)(struct shared *shared))
 {
-	self->rival = fork();
-	if (self->rival)
-		return;
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;)
-		round(self->shared);
+		round(shared);
 }
 
 /* Opens with the other, tells how it went, and closes when the other has seen it. */
@@ -84,28 +97,27 @@ static void open_round(struct shared *shared)
 {
 	int fd;
 
-	pthread_barrier_wait(&shared->line);
+	line_up(shared);
 	fd = unit_open(0, O_RDWR);
 	shared->result = fd < 0 ? -errno : 0;
-	pthread_barrier_wait(&shared->line);
+	line_up(shared);
 	if (fd >= 0)
 		close(fd);
-	pthread_barrier_wait(&shared->line);
+	line_up(shared);
 }
 
 /* Returns how many of the rounds we won, or -1 if one had not one winner. */
-static int open_rounds(struct __test_metadata *_metadata, FIXTURE_DATA(race) *self, int rounds,
+static int open_rounds(struct __test_metadata *_metadata, struct shared *shared, int rounds,
 		       bool transient)
 {
 	int fd, mine, theirs, i, won = 0, on = 1;
 
-	rival_start(self, open_round);
 	for (i = 0; i < rounds; i++) {
-		line_up(self);
+		line_up(shared);
 		fd = unit_open(0, O_RDWR);
 		mine = fd < 0 ? -errno : 0;
-		line_up(self);
-		theirs = self->shared->result;
+		line_up(shared);
+		theirs = shared->result;
 		if (mine + theirs != -EBUSY || (mine && theirs)) {
 			TH_LOG("round %d: %d and %d", i, mine, theirs);
 			return -1;
@@ -115,7 +127,7 @@ static int open_rounds(struct __test_metadata *_metadata, FIXTURE_DATA(race) *se
 			return -1;
 		if (fd >= 0)
 			close(fd);
-		line_up(self);
+		line_up(shared);
 		if (transient && !mine == !!link_index(DEV)) {
 			TH_LOG("round %d: %d", i, mine);
 			return -1;
@@ -129,33 +141,35 @@ static int open_rounds(struct __test_metadata *_metadata, FIXTURE_DATA(race) *se
 TEST_F_TIMEOUT(race, two_opens_of_a_kept_interface_have_one_winner, 120)
 {
 	ASSERT_EQ(0, link_add(DEV, "bsdtun", 1));
-	EXPECT_LE(0, open_rounds(_metadata, self, OPENS, false));
+	self->rival = rival_start(self->shared, open_round);
+	EXPECT_LE(0, open_rounds(_metadata, self->shared, OPENS, false));
 }
 
 TEST_F_TIMEOUT(race, two_opens_that_create_the_interface_have_one_winner, 120)
 {
-	EXPECT_LE(0, open_rounds(_metadata, self, ROUNDS, true));
+	self->rival = rival_start(self->shared, open_round);
+	EXPECT_LE(0, open_rounds(_metadata, self->shared, ROUNDS, true));
 }
 
 static void delete_round(struct shared *shared)
 {
-	pthread_barrier_wait(&shared->line);
+	line_up(shared);
 	shared->result = link_del(DEV);
-	pthread_barrier_wait(&shared->line);
+	line_up(shared);
 }
 
 TEST_F_TIMEOUT(race, close_against_delete, 120)
 {
 	int fd, i;
 
-	rival_start(self, delete_round);
+	self->rival = rival_start(self->shared, delete_round);
 	for (i = 0; i < ROUNDS; i++) {
 		fd = unit_open(0, O_RDWR);
 		ASSERT_LE(0, fd) TH_LOG("round %d: %s", i, strerror(errno));
 		ASSERT_EQ(0, link_up(DEV));
-		line_up(self);
+		line_up(self->shared);
 		ASSERT_EQ(0, close(fd));
-		line_up(self);
+		line_up(self->shared);
 		ASSERT_EQ(0, self->shared->result) TH_LOG("round %d", i);
 		ASSERT_EQ(0, link_index(DEV)) TH_LOG("round %d", i);
 	}
@@ -165,14 +179,14 @@ TEST_F_TIMEOUT(race, close_of_a_transient_interface_against_delete, 120)
 {
 	int fd, i, on = 1;
 
-	rival_start(self, delete_round);
+	self->rival = rival_start(self->shared, delete_round);
 	for (i = 0; i < ROUNDS; i++) {
 		fd = unit_open(0, O_RDWR);
 		ASSERT_LE(0, fd) TH_LOG("round %d: %s", i, strerror(errno));
 		ASSERT_EQ(0, ioctl(fd, TUNSTRANSIENT, &on));
-		line_up(self);
+		line_up(self->shared);
 		ASSERT_EQ(0, close(fd));
-		line_up(self);
+		line_up(self->shared);
 		ASSERT_TRUE(!self->shared->result || self->shared->result == -ENODEV) {
 			TH_LOG("round %d: %d", i, self->shared->result);
 		}
@@ -184,13 +198,13 @@ TEST_F_TIMEOUT(race, open_against_delete, 120)
 {
 	int fd, i;
 
-	rival_start(self, delete_round);
+	self->rival = rival_start(self->shared, delete_round);
 	for (i = 0; i < ROUNDS; i++) {
 		ASSERT_EQ(0, link_add(DEV, "bsdtun", 1)) TH_LOG("round %d", i);
-		line_up(self);
+		line_up(self->shared);
 		fd = unit_open(0, O_RDWR | O_NONBLOCK);
 		ASSERT_LE(0, fd) TH_LOG("round %d: %s", i, strerror(errno));
-		line_up(self);
+		line_up(self->shared);
 		/* Either the old interface was opened and went, or a new one was made. */
 		ASSERT_EQ(link_index(DEV) ? -EAGAIN : -EIO, read_number(fd, 0)) {
 			TH_LOG("round %d", i);
@@ -202,21 +216,21 @@ TEST_F_TIMEOUT(race, open_against_delete, 120)
 
 static void add_round(struct shared *shared)
 {
-	pthread_barrier_wait(&shared->line);
+	line_up(shared);
 	shared->result = link_add(DEV, "bsdtun", 1);
-	pthread_barrier_wait(&shared->line);
+	line_up(shared);
 }
 
 TEST_F_TIMEOUT(race, open_against_add, 120)
 {
 	int fd, i;
 
-	rival_start(self, add_round);
+	self->rival = rival_start(self->shared, add_round);
 	for (i = 0; i < ROUNDS; i++) {
-		line_up(self);
+		line_up(self->shared);
 		fd = unit_open(0, O_RDWR | O_NONBLOCK);
 		ASSERT_LE(0, fd) TH_LOG("round %d: %s", i, strerror(errno));
-		line_up(self);
+		line_up(self->shared);
 		ASSERT_TRUE(!self->shared->result || self->shared->result == -EEXIST ||
 			    self->shared->result == -EBUSY) {
 			TH_LOG("round %d: %d", i, self->shared->result);
@@ -232,24 +246,24 @@ static void read_round(struct shared *shared)
 {
 	int fd = unit_open(0, O_RDWR);
 
-	pthread_barrier_wait(&shared->line);
+	line_up(shared);
 	shared->result = read_number(fd, 0);
 	close(fd);
-	pthread_barrier_wait(&shared->line);
+	line_up(shared);
 }
 
 TEST_F_TIMEOUT(race, reader_against_delete, 120)
 {
 	int i;
 
-	rival_start(self, read_round);
+	self->rival = rival_start(self->shared, read_round);
 	for (i = 0; i < ROUNDS; i++) {
-		line_up(self);
+		line_up(self->shared);
 		/* Now before it sleeps, now while it does. */
 		if (i % 2)
 			wait_asleep(self->rival);
 		ASSERT_EQ(0, link_del(DEV)) TH_LOG("round %d", i);
-		line_up(self);
+		line_up(self->shared);
 		ASSERT_EQ(-EIO, self->shared->result) TH_LOG("round %d", i);
 	}
 }
@@ -296,7 +310,7 @@ TEST_F_TIMEOUT(race, open_read_and_close_against_senders_and_the_link, 120)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		send_without_end();
 	}
-	rival_start(self, file_round);
+	self->rival = rival_start(self->shared, file_round);
 	for (i = 0; i < ROUNDS; i++) {
 		link_set_txqlen(DEV, 1 + i % 5);
 		qdisc_set(DEV, qdiscs[i % 3], 3);
@@ -349,12 +363,12 @@ static void clone_round(struct shared *shared)
 {
 	int fd;
 
-	pthread_barrier_wait(&shared->line);
+	line_up(shared);
 	shared->result = clone_open(&fd, shared->name);
-	pthread_barrier_wait(&shared->line);
-	pthread_barrier_wait(&shared->line);
+	line_up(shared);
+	line_up(shared);
 	close(fd);
-	pthread_barrier_wait(&shared->line);
+	line_up(shared);
 }
 
 TEST_F_TIMEOUT(race, two_opens_of_the_cloning_node_get_two_units, 120)
@@ -364,17 +378,17 @@ TEST_F_TIMEOUT(race, two_opens_of_the_cloning_node_get_two_units, 120)
 	int fd, i;
 
 	ASSERT_EQ(0, reload("clone=1"));
-	rival_start(self, clone_round);
+	self->rival = rival_start(self->shared, clone_round);
 	for (i = 0; i < ROUNDS; i++) {
-		line_up(self);
+		line_up(self->shared);
 		opened = clone_open(&fd, name);
-		line_up(self);
+		line_up(self->shared);
 		EXPECT_TRUE(opened && self->shared->result) TH_LOG("round %d", i);
 		EXPECT_STRNE(name, self->shared->name) TH_LOG("round %d", i);
 		EXPECT_TRUE(link_index("bsdtun0") && link_index("bsdtun1")) TH_LOG("round %d", i);
-		line_up(self);
+		line_up(self->shared);
 		close(fd);
-		line_up(self);
+		line_up(self->shared);
 		EXPECT_FALSE(link_index("bsdtun0") || link_index("bsdtun1")) TH_LOG("round %d", i);
 	}
 	kill(self->rival, SIGKILL);
