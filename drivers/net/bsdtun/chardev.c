@@ -18,27 +18,23 @@
 #include <net/net_namespace.h>
 
 /* Makes the interface of a unit in the opener's network namespace. */
-static struct bsdtun_device *create_interface(int unit)
+static struct bsdtun_device *create_interface(int unit, bool transient)
 {
 	struct net *net = current->nsproxy->net_ns;
 
 	if (!ns_capable(net->user_ns, CAP_NET_ADMIN))
 		return ERR_PTR(-EPERM);
-	return bsdtun_device_create(net, unit);
+	return bsdtun_device_create(net, unit, transient);
 }
 
+/* What the cloning node opens. */
 static struct bsdtun_device *create_lowest(void)
 {
-	struct bsdtun_device *bt;
-	int unit;
+	int unit = bsdtun_unit_lowest_free(BSDTUN_UNIT_MAX + 1);
 
-	unit = bsdtun_unit_lowest_free(BSDTUN_UNIT_MAX + 1);
 	if (unit == BSDTUN_UNIT_NONE)
 		return ERR_PTR(-ENXIO);
-	bt = create_interface(unit);
-	if (!IS_ERR(bt))
-		bt->transient = true;
-	return bt;
+	return create_interface(unit, true);
 }
 
 static int open_unit(int unit, struct bsdtun_queue *queue)
@@ -51,7 +47,7 @@ static int open_unit(int unit, struct bsdtun_queue *queue)
 		bt = bsdtun_unit_device(unit);
 	if (!bt) {
 		bt = unit == BSDTUN_UNIT_NONE ? create_lowest() :
-						create_interface(unit);
+						create_interface(unit, false);
 		if (IS_ERR(bt))
 			return PTR_ERR(bt);
 		created = true;

@@ -75,12 +75,16 @@ static inline bool bsdtun_last_misc_minor(int minor)
 /* rtnl_lock_killable() is not exported any more since 7.0. */
 static inline int bsdtun_rtnl_lock_killable(void)
 {
+#ifdef HAVE_RTNL_LOCK_KILLABLE
+	return rtnl_lock_killable();
+#else
 	while (!rtnl_trylock()) {
 		schedule_timeout_killable(1);
 		if (fatal_signal_pending(current))
 			return -EINTR;
 	}
 	return 0;
+#endif
 }
 
 #endif /* _BSDTUN_COMPAT_H */

@@ -43,16 +43,16 @@ static int device_init(struct net_device *dev)
 	bt->queues = kzalloc_objs(*bt->queues, dev->num_tx_queues);
 	if (!bt->queues)
 		goto err_counters;
+	bt->open_queues = kzalloc_objs(*bt->open_queues, dev->num_tx_queues);
+	if (!bt->open_queues)
+		goto err_queues;
 	err = bsdtun_unit_hold(bt->unit, bt);
 	if (err)
-		goto err_queues;
-	err = netif_set_real_num_tx_queues(dev, 1);
-	if (err)
-		goto err_unit;
+		goto err_open_queues;
 	return 0;
 
-err_unit:
-	bsdtun_unit_release(bt->unit);
+err_open_queues:
+	kfree(bt->open_queues);
 err_queues:
 	kfree(bt->queues);
 err_counters:
@@ -66,7 +66,7 @@ static void device_uninit(struct net_device *dev)
 
 	while (bt->opens) {
 		WRITE_ONCE(bt->opens, bt->opens - 1);
-		bsdtun_queue_unbind(bt->queues[bt->opens], bt);
+		bsdtun_queue_unbind(bt->queues[bt->open_queues[bt->opens]], bt);
 	}
 	clear_pid(bt);
 	bsdtun_unit_release(bt->unit);
@@ -76,6 +76,7 @@ static void device_free(struct net_device *dev)
 {
 	struct bsdtun_device *bt = netdev_priv(dev);
 
+	kfree(bt->open_queues);
 	kfree(bt->queues);
 	free_percpu(bt->counters);
 }
@@ -93,8 +94,23 @@ static int device_stop(struct net_device *dev)
 	unsigned int i;
 
 	for (i = 0; i < bt->opens; i++)
-		bsdtun_queue_purge(bt->queues[i], bt);
+		bsdtun_queue_purge(bt->queues[bt->open_queues[i]], bt);
 	return 0;
+}
+
+/* Spreads flows over the queues that are open. The number of tx queues stays as
+ * it is: the stack empties all qdiscs of a device whose number shrinks.
+ */
+static u16 device_select_queue(struct net_device *dev, struct sk_buff *skb,
+			       struct net_device *sb_dev)
+{
+	struct bsdtun_device *bt = netdev_priv(dev);
+	unsigned int opens = READ_ONCE(bt->opens);
+
+	if (!opens)
+		return 0;
+	return READ_ONCE(bt->open_queues[reciprocal_scale(skb_get_hash(skb),
+							  opens)]);
 }
 
 static netdev_tx_t device_xmit(struct sk_buff *skb, struct net_device *dev)
@@ -125,6 +141,7 @@ static const struct net_device_ops device_ops = {
 	.ndo_uninit		= device_uninit,
 	.ndo_open		= device_open,
 	.ndo_stop		= device_stop,
+	.ndo_select_queue	= device_select_queue,
 	.ndo_start_xmit		= device_xmit,
 	.ndo_get_stats64	= device_get_stats64,
 };
@@ -173,11 +190,13 @@ void bsdtun_device_setup(struct net_device *dev)
  * bsdtun_device_create - create the interface of a unit
  * @net: network namespace that it is to live in
  * @unit: unit number; it holds no interface
+ * @transient: the last close deletes it
  *
  * Context: RTNL. May sleep.
  * Return: the interface, or ERR_PTR(): -EEXIST if its name is taken, -ENOMEM.
  */
-struct bsdtun_device *bsdtun_device_create(struct net *net, int unit)
+struct bsdtun_device *bsdtun_device_create(struct net *net, int unit,
+					   bool transient)
 {
 	struct bsdtun_device *bt;
 	struct net_device *dev;
@@ -194,6 +213,7 @@ struct bsdtun_device *bsdtun_device_create(struct net *net, int unit)
 	dev->rtnl_link_ops = &bsdtun_netlink_ops;
 	bt = netdev_priv(dev);
 	bt->unit = unit;
+	bt->transient = transient;
 
 	err = register_netdevice(dev);
 	if (err) {
@@ -215,25 +235,24 @@ int bsdtun_device_attach(struct bsdtun_device *bt, struct bsdtun_queue *queue)
 {
 	enum bsdtun_prefix prefix = BSDTUN_PREFIX_NONE;
 	struct net_device *dev = bt->dev;
-	unsigned int index = bt->opens;
+	unsigned int opens = bt->opens;
+	unsigned int index = 0;
 	int err;
 
 	ASSERT_RTNL();
-	if (index == dev->num_tx_queues)
+	if (opens == dev->num_tx_queues)
 		return -EBUSY;
+	while (bt->queues[index])
+		index++;
 
 	if (bt->framing == BSDTUN_FRAMING_AF)
 		prefix = BSDTUN_PREFIX_AF;
 	err = bsdtun_queue_bind(queue, bt, index, prefix);
 	if (err)
 		return err;
-	err = netif_set_real_num_tx_queues(dev, index + 1);
-	if (err) {
-		bsdtun_queue_unbind(queue, bt);
-		return err;
-	}
 
-	WRITE_ONCE(bt->opens, index + 1);
+	WRITE_ONCE(bt->open_queues[opens], index);
+	WRITE_ONCE(bt->opens, opens + 1);
 	bsdtun_device_set_pid(bt, task_tgid(current));
 	netif_carrier_on(dev);
 	bsdtun_dbg(dev, "opened by process %d\n", task_tgid_nr(current));
@@ -254,15 +273,14 @@ void bsdtun_device_detach(struct bsdtun_device *bt, struct bsdtun_queue *queue)
 {
 	struct net_device *dev = bt->dev;
 	unsigned int last = bt->opens - 1;
+	unsigned int i = 0;
 
 	ASSERT_RTNL();
-	/* Before the queue goes, so that nothing is sent to where it was. */
-	if (last)
-		netif_set_real_num_tx_queues(dev, last);
-	if (queue->index != last)
-		bsdtun_queue_swap(queue, bt->queues[last], bt);
-	bsdtun_queue_unbind(queue, bt);
+	while (bt->open_queues[i] != queue->index)
+		i++;
+	WRITE_ONCE(bt->open_queues[i], bt->open_queues[last]);
 	WRITE_ONCE(bt->opens, last);
+	bsdtun_queue_unbind(queue, bt);
 	bsdtun_dbg(dev, "closed\n");
 	if (last)
 		return;
@@ -395,7 +413,7 @@ static int device_event(struct notifier_block *nb, unsigned long event,
 		return NOTIFY_DONE;
 
 	for (i = 0; i < bt->opens && !err; i++)
-		err = bsdtun_queue_resize(bt->queues[i], bt);
+		err = bsdtun_queue_resize(bt->queues[bt->open_queues[i]], bt);
 	return notifier_from_errno(err);
 }
 

@@ -63,8 +63,9 @@ struct bsdtun_counters {
 /**
  * struct bsdtun_device - an interface, netdev_priv() of its net_device
  * @dev: the net_device
- * @queues: its open files, the first @opens of dev->num_tx_queues; an entry
- *	changes under RTNL and the xmit lock of its tx queue
+ * @queues: the open file of each tx queue, or NULL; changes under RTNL and the
+ *	xmit lock of the tx queue
+ * @open_queues: which of them are open, the first @opens entries
  * @counters: per CPU
  * @unit: unit number
  * @opens: number of open files
@@ -81,6 +82,7 @@ struct bsdtun_counters {
 struct bsdtun_device {
 	struct net_device *dev;
 	struct bsdtun_queue **queues;
+	u16 *open_queues;
 	struct bsdtun_counters __percpu *counters;
 
 	int unit;
@@ -99,7 +101,8 @@ int bsdtun_device_init(void);
 void bsdtun_device_exit(void);
 
 void bsdtun_device_setup(struct net_device *dev);
-struct bsdtun_device *bsdtun_device_create(struct net *net, int unit);
+struct bsdtun_device *bsdtun_device_create(struct net *net, int unit,
+					   bool transient);
 int bsdtun_device_attach(struct bsdtun_device *bt, struct bsdtun_queue *queue);
 void bsdtun_device_detach(struct bsdtun_device *bt, struct bsdtun_queue *queue);
 

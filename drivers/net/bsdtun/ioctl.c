@@ -218,6 +218,11 @@ static const struct request *find_request(unsigned int cmd)
 	return NULL;
 }
 
+static int gone(const struct request *request)
+{
+	return request->serve == get_name ? -ENXIO : -EIO;
+}
+
 static int serve(struct bsdtun_queue *queue, const struct request *request,
 		 union argument *arg)
 {
@@ -226,7 +231,7 @@ static int serve(struct bsdtun_queue *queue, const struct request *request,
 	ASSERT_RTNL();
 	bt = rtnl_dereference(queue->device);
 	if (!bt)
-		return request->serve == get_name ? -ENXIO : -EIO;
+		return gone(request);
 	if (request->privileged && !bsdtun_device_permitted(bt))
 		return -EPERM;
 	bsdtun_dbg(bt->dev, "ioctl %#x\n", request->cmd);
@@ -246,6 +251,8 @@ static long tun_ioctl(struct bsdtun_queue *queue, unsigned int cmd,
 
 	if (!request)
 		return -ENOTTY;
+	if (!rcu_access_pointer(queue->device))
+		return gone(request);
 	if ((_IOC_DIR(cmd) & _IOC_WRITE) && copy_from_user(&arg, argp, size))
 		return -EFAULT;
 

@@ -6,6 +6,7 @@
 #include "device.h"
 #include "unit.h"
 
+#include <linux/capability.h>
 #include <linux/if.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -142,6 +143,15 @@ static int newlink(struct net_device *dev, struct rtnl_newlink_params *params,
 	struct nlattr **data = params->data;
 	int err;
 
+	/* Units are the machine's. Who is root in a user namespace of his own may
+	 * open a node that he is let at, but not take a unit past its node:
+	 * whoever opened that next would get his interface.
+	 */
+	if (!capable(CAP_NET_ADMIN)) {
+		NL_SET_ERR_MSG(extack,
+			       "needs CAP_NET_ADMIN in the initial user namespace; open the device node instead");
+		return -EPERM;
+	}
 	if (dev->num_tx_queues > BSDTUN_MAX_QUEUES) {
 		NL_SET_ERR_MSG(extack, "more queues than 64");
 		return -EINVAL;

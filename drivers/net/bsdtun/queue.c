@@ -101,32 +101,6 @@ int bsdtun_queue_bind(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 }
 
 /**
- * bsdtun_queue_swap - let two queues of an interface change places
- * @queue: a queue
- * @last: the one whose tx queue is not in use any more
- * @bt: their interface
- *
- * Context: RTNL.
- */
-void bsdtun_queue_swap(struct bsdtun_queue *queue, struct bsdtun_queue *last,
-		       struct bsdtun_device *bt)
-{
-	struct netdev_queue *unused = txq_of(bt, last->index);
-	struct netdev_queue *txq = txq_of(bt, queue->index);
-	unsigned int index = queue->index;
-
-	__netif_tx_lock_bh(txq);
-	WRITE_ONCE(queue->index, last->index);
-	WRITE_ONCE(last->index, index);
-	bt->queues[queue->index] = queue;
-	bt->queues[last->index] = last;
-	__netif_tx_unlock_bh(txq);
-
-	netif_tx_wake_queue(unused);
-	netif_tx_wake_queue(txq);
-}
-
-/**
  * bsdtun_queue_unbind - take a queue away from its interface
  * @queue: the queue
  * @bt: the interface
@@ -263,7 +237,7 @@ static bool tx_may_wake(struct bsdtun_queue *queue)
 	rcu_read_lock();
 	bt = rcu_dereference(queue->device);
 	if (bt)
-		stopped = netif_tx_queue_stopped(txq_of(bt, READ_ONCE(queue->index)));
+		stopped = netif_tx_queue_stopped(txq_of(bt, queue->index));
 	rcu_read_unlock();
 	if (likely(!stopped))
 		return false;
@@ -283,7 +257,7 @@ static void tx_wake(struct bsdtun_queue *queue)
 	local_bh_disable();
 	bt = rcu_dereference_bh(queue->device);
 	if (bt)
-		netif_tx_wake_queue(txq_of(bt, READ_ONCE(queue->index)));
+		netif_tx_wake_queue(txq_of(bt, queue->index));
 	local_bh_enable();
 }
 
@@ -493,6 +467,9 @@ void bsdtun_queue_set_prefix(struct bsdtun_queue *queue,
 	struct sk_buff_head packets, kept, lost;
 	struct sk_buff *skb;
 
+	/* Packets in the ring hold their next hop already. */
+	if (queue->prefix == prefix)
+		return;
 	/* The next hop is in the route, which is otherwise dropped before the
 	 * driver sees the packet. Not undone: others may have asked for it too.
 	 */

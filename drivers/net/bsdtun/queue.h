@@ -23,7 +23,7 @@ struct bsdtun_device;
  * @fasync: who wants SIGIO
  * @sigio: sends it
  * @device: the interface, NULL once it is gone; changes under RTNL
- * @index: which of the device's queues this is; changes under RTNL
+ * @index: which of the device's queues this is
  */
 struct bsdtun_queue {
 	struct ptr_ring ring;
@@ -40,8 +40,6 @@ void bsdtun_queue_destroy(struct bsdtun_queue *queue);
 
 int bsdtun_queue_bind(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 		      unsigned int index, enum bsdtun_prefix prefix);
-void bsdtun_queue_swap(struct bsdtun_queue *queue, struct bsdtun_queue *last,
-		       struct bsdtun_device *bt);
 void bsdtun_queue_unbind(struct bsdtun_queue *queue, struct bsdtun_device *bt);
 
 netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
