@@ -181,6 +181,15 @@ TEST_F(framing, next_hop_of_ipv4_through_a_gateway_is_the_gateway)
 	EXPECT_TRUE(is_to4(self, THERE4, "203.0.113.9"));
 }
 
+TEST_F(framing, next_hop_stays_when_TUNSLMODE_is_set_again)
+{
+	ASSERT_EQ(0, set(self->fd, TUNSLMODE, 1));
+	ASSERT_EQ(0, route_add(DEV, "203.0.113.0", 24, THERE4));
+	send_to("203.0.113.9", NULL);
+	ASSERT_EQ(0, set(self->fd, TUNSLMODE, 1));
+	EXPECT_TRUE(is_to4(self, THERE4, "203.0.113.9"));
+}
+
 TEST_F(framing, next_hop_of_ipv4_routed_to_the_interface_is_the_destination)
 {
 	ASSERT_EQ(0, set(self->fd, TUNSLMODE, 1));

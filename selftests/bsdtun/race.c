@@ -21,7 +21,7 @@
 #include "util.h"
 
 #define OPENS		1000
-#define ROUNDS		20
+#define ROUNDS		10
 
 /* What two processes share: how many have come to the line from which both
  * start, and what the second one reports of a round.

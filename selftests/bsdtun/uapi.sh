@@ -69,9 +69,6 @@ compiles() { gcc -fsyntax-only -Wall -Wextra -Werror "${include[@]}" "$@" "$scra
 it "The headers compile in C99 without extensions, alone, before and after other headers" c99
 c99() { compiles -std=c99 -pedantic -D_DEFAULT_SOURCE; }
 
-it "The headers compile in GNU C89, alone, before and after other headers" gnu89
-gnu89() { compiles -std=gnu89; }
-
 it "The headers compile in C11, alone, before and after other headers" c11
 c11() { compiles -std=c11 -pedantic -D_DEFAULT_SOURCE; }
 
