@@ -347,6 +347,21 @@ TEST_F(framing, change_while_full_does_not_stop_the_traffic)
 	EXPECT_EQ(-EAGAIN, read_number(self->fd, 0));
 }
 
+TEST_F(framing, change_that_empties_a_full_ring_does_not_stop_the_traffic)
+{
+	int sock6;
+
+	ASSERT_EQ(0, set(self->fd, TUNSIFHEAD, 1));
+	sock6 = machine_ipv6();
+	ASSERT_EQ(0, qdisc_set(DEV, "pfifo", 1000));
+	ASSERT_EQ(0, link_set_txqlen(DEV, 8));
+	send_numbers(sock6, 0, 100);
+	ASSERT_EQ(0, set(self->fd, TUNSIFHEAD, 0));
+	send_numbers(self->sock, 7, 1);
+	EXPECT_EQ(7, wait_number(self->fd, 0));
+	EXPECT_LE(8, counter(DEV, "tx_dropped_purged"));
+}
+
 TEST_F(framing, default_is_none)
 {
 	char text[16];

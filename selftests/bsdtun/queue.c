@@ -606,4 +606,27 @@ TEST_F(queues, close_of_one_loses_nothing_of_the_other)
 	EXPECT_EQ(FLOWS * EACH, seen + lost);
 }
 
+TEST_F(queues, full_one_that_is_opened_again_is_not_left_stopped)
+{
+	int again, queue, first;
+	long number;
+
+	for (again = 0; again < 2; again++) {
+		first = again * 2000;
+		ASSERT_EQ(0, link_set_txqlen(DEV, 4 + again));
+		send_flows(first);
+		close(self->fds[again]);
+		self->fds[again] = unit_open(0, O_RDWR | O_NONBLOCK);
+		ASSERT_LE(0, self->fds[again]);
+		first += 1000;
+		send_flows(first);
+		for (queue = 0; queue < 2; queue++) {
+			do {
+				number = wait_number(self->fds[queue], 0);
+			} while (number >= 0 && number < first);
+			EXPECT_LE(first, number) TH_LOG("file %d after %d", queue, again);
+		}
+	}
+}
+
 TEST_HARNESS_MAIN
