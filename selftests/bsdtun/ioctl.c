@@ -378,6 +378,15 @@ TEST_F(ioctl, TUNSIFINFO_sets_the_speed_that_others_see)
 	EXPECT_STREQ("-1\n", text);
 }
 
+TEST_F(ioctl, TUNSIFINFO_with_a_bad_mtu_logs_nothing)
+{
+	int kmsg = kmsg_open();
+
+	EXPECT_EQ(-EINVAL, set_info(self->fd, 71, BSDTUN_IFT_PPP, 1));
+	EXPECT_EQ(0, kmsg_count(kmsg, DEV));
+	close(kmsg);
+}
+
 TEST_F(ioctl, TUNSIFINFO_with_a_bad_mtu_sets_no_baudrate)
 {
 	struct tuninfo info;

@@ -60,6 +60,7 @@ static int set_mtu_and_baudrate(struct bsdtun_device *bt, u32 mtu, int baudrate)
 {
 	int err;
 
+	/* dev_set_mtu() would write what it refuses to the log. */
 	if (mtu < BSDTUN_MIN_MTU || mtu > BSDTUN_MAX_MTU)
 		return -EINVAL;
 	err = dev_set_mtu(bt->dev, mtu);
@@ -296,9 +297,7 @@ static int set_owner(struct file *file, int __user *argp, bool group)
 
 	if (get_user(who, argp))
 		return -EFAULT;
-	/* Its negative is no int. */
-	if (who == INT_MIN)
-		return -EINVAL;
+	/* It refuses INT_MIN, which has no negative. */
 	return f_setown(file, group ? -who : who, 1);
 }
 
