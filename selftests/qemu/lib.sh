@@ -177,6 +177,32 @@ fetch() {
 	rm -rf "$debs"
 }
 
+# source_version SERIES: the version of Debian's newest source package of a kernel series.
+source_version() {
+	local suite
+	suite=$(suite_of "$1")
+	newest "$suite" "source-$1" apt_of "$suite" apt-cache show --no-all-versions "linux-source-$1" |
+		sed -n 's/^Version: //p'
+}
+
+# source_package SERIES: the path of its tar archive, fetched if it is not in the cache.
+source_package() {
+	local suite version package=linux-source-$1 work
+	suite=$(suite_of "$1")
+	version=$(source_version "$1")
+	(
+		lock "source-$1"
+		[[ ! -e $cache/source/$package.$version.tar.xz ]] || exit 0
+		say "downloading the source of kernel $1 ($package, 150 MB)"
+		mkdir -p "$cache/source"
+		work=$(mktemp -d "$cache/source/new.XXXXXX")
+		trap 'rm -rf "$work"' EXIT
+		fetch "$suite" "$work" "$package"
+		mv "$work/usr/src/$package.tar.xz" "$cache/source/$package.$version.tar.xz"
+	)
+	echo "$cache/source/$package.$version.tar.xz"
+}
+
 # in_root ROOT [SOURCE:TARGET]... -- COMMAND...: run a command as the calling user
 # in a Debian root, with directories of the host bound into it. The mounts live in
 # a namespace of their own and die with the command.
