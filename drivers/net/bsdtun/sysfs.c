@@ -28,8 +28,9 @@ static struct bsdtun_device *to_bt(struct device *dev)
 	return netdev_priv(to_net_dev(dev));
 }
 
-/* Runs @set with RTNL held. A plain rtnl_lock() could wait for the deletion of
- * the interface, which waits for us to leave sysfs.
+/* Runs @set with RTNL held, without which the interface may move to another
+ * network namespace, that of others. A plain rtnl_lock() could wait for the
+ * deletion of the interface, which waits for us to leave sysfs.
  */
 static ssize_t store(struct device *dev, const char *buf, size_t len,
 		     int (*set)(struct bsdtun_device *bt, const char *buf))
@@ -38,11 +39,11 @@ static ssize_t store(struct device *dev, const char *buf, size_t len,
 	struct bsdtun_device *bt = to_bt(dev);
 	int err = -ENODEV;
 
-	if (!ns_capable(dev_net(netdev)->user_ns, CAP_NET_ADMIN))
-		return -EPERM;
 	if (!rtnl_trylock())
 		return restart_syscall();
-	if (netdev->reg_state == NETREG_REGISTERED)
+	if (!ns_capable(dev_net(netdev)->user_ns, CAP_NET_ADMIN))
+		err = -EPERM;
+	else if (netdev->reg_state == NETREG_REGISTERED)
 		err = set(bt, buf);
 	if (!err)
 		bsdtun_device_changed(bt);
