@@ -38,6 +38,7 @@ static inline bool qdisc_txq_has_no_queue(const struct netdev_queue *txq)
 #define NEWLINK_OP(newlink)	newlink
 #else
 struct rtnl_newlink_params {
+	struct net *src_net;
 	struct nlattr **tb;
 	struct nlattr **data;
 };
@@ -48,7 +49,9 @@ static int newlink##_unpacked(struct net *src_net,			\
 			      struct nlattr *tb[], struct nlattr *data[], \
 			      struct netlink_ext_ack *extack)		\
 {									\
-	struct rtnl_newlink_params params = { .tb = tb, .data = data };	\
+	struct rtnl_newlink_params params = {				\
+		.src_net = src_net, .tb = tb, .data = data		\
+	};								\
 									\
 	return newlink(dev, &params, extack);				\
 }

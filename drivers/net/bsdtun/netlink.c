@@ -6,10 +6,12 @@
 #include "device.h"
 #include "unit.h"
 
-#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/if.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/user_namespace.h>
+#include <net/net_namespace.h>
 #include <net/netlink.h>
 #include <uapi/linux/bsdtun.h>
 
@@ -145,11 +147,14 @@ static int newlink(struct net_device *dev, struct rtnl_newlink_params *params,
 
 	/* Units are the machine's. Who is root in a user namespace of his own may
 	 * open a node that he is let at, but not take a unit past its node:
-	 * whoever opened that next would get his interface.
+	 * whoever opened that next would get his interface. rtnetlink has seen
+	 * to it that both the sender and who opened the socket have
+	 * CAP_NET_ADMIN in this user namespace; capable() would see the sender
+	 * alone, who may be a program of root's that was handed the socket.
 	 */
-	if (!capable(CAP_NET_ADMIN)) {
+	if (params->src_net->user_ns != &init_user_ns) {
 		NL_SET_ERR_MSG(extack,
-			       "needs CAP_NET_ADMIN in the initial user namespace; open the device node instead");
+			       "units are for network namespaces of the initial user namespace; open the device node instead");
 		return -EPERM;
 	}
 	if (dev->num_tx_queues > BSDTUN_MAX_QUEUES) {
