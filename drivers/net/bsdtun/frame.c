@@ -189,10 +189,11 @@ static void fill_sockaddr(const struct sk_buff *skb, struct sockaddr_in *sin,
 static int prefix_to_iter(const struct sk_buff *skb, enum bsdtun_prefix prefix,
 			  struct iov_iter *to)
 {
+	/* The largest comes first: it is what {} is sure to clear. */
 	union {
-		__be32 af;
-		struct sockaddr_in sin;
 		struct sockaddr_in6 sin6;
+		struct sockaddr_in sin;
+		__be32 af;
 	} p = {};
 	size_t len;
 

@@ -24,9 +24,10 @@
 #define TUNGIFNAME_32	_IOC(_IOC_READ, 't', 93, 32)
 #define TUNGIFNAME_64	_IOC(_IOC_READ, 't', 93, 40)
 
+/* The largest comes first: it is what an empty initialiser is sure to clear. */
 union argument {
-	int value;
 	char name[IFNAMSIZ];
+	int value;
 	struct tuninfo info;
 	struct tuninfo_openbsd info_openbsd;
 };
@@ -84,6 +85,7 @@ static int get_info(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 	arg->info.baudrate = bt->baudrate;
 	arg->info.mtu = bt->dev->mtu;
 	arg->info.type = BSDTUN_IFT_PPP;
+	arg->info.dummy = 0;
 	return 0;
 }
 
