@@ -221,24 +221,33 @@ static int text_family(const char *text)
 	return address(text, addr, &len);
 }
 
-/* The answer takes the place of the request. */
-static int request_send(struct request *req)
+int rtnetlink_open(void)
 {
-	struct nlmsgerr *error = (void *)req->body;
-	ssize_t len;
-	int fd, ret;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (fd < 0)
 		err(1, "rtnetlink");
-	len = send(fd, req, req->head.nlmsg_len, 0);
-	if (len >= 0)
-		len = recv(fd, req, sizeof(*req), 0);
-	ret = -errno;
-	close(fd);
-	if (len < 0)
-		return ret;
+	return fd;
+}
+
+/* The answer takes the place of the request. */
+static int request_send_by(int rtnetlink, struct request *req)
+{
+	struct nlmsgerr *error = (void *)req->body;
+
+	if (send(rtnetlink, req, req->head.nlmsg_len, 0) < 0 ||
+	    recv(rtnetlink, req, sizeof(*req), 0) < 0)
+		return -errno;
 	return req->head.nlmsg_type == NLMSG_ERROR ? error->error : 0;
+}
+
+static int request_send(struct request *req)
+{
+	int fd = rtnetlink_open();
+	int ret = request_send_by(fd, req);
+
+	close(fd);
+	return ret;
 }
 
 static struct ifinfomsg *link_request(struct request *req, const char *dev, int type, int flags)
@@ -249,9 +258,14 @@ static struct ifinfomsg *link_request(struct request *req, const char *dev, int 
 	return ifi;
 }
 
+/* if_nametoindex(3) would have the kernel run modprobe for a name that it does not know. */
 int link_index(const char *dev)
 {
-	return if_nametoindex(dev);
+	struct request req;
+	struct ifinfomsg *ifi = request_init(&req, RTM_GETLINK, 0, sizeof(*ifi));
+
+	put_text(&req, IFLA_IFNAME, dev);
+	return request_send(&req) ? 0 : ifi->ifi_index;
 }
 
 int link_get(const char *dev, struct link *link)
@@ -296,7 +310,37 @@ int link_get(const char *dev, struct link *link)
 	return 0;
 }
 
-int link_add(const char *dev, const char *kind, int queues)
+int link_data(const char *dev, void *buf, size_t size)
+{
+	struct request req;
+	struct ifinfomsg *ifi = link_request(&req, dev, RTM_GETLINK, 0);
+	struct rtattr *attr, *nested;
+	int len, nested_len, ret;
+
+	if (!ifi->ifi_index)
+		return -ENODEV;
+	ret = request_send(&req);
+	if (ret)
+		return ret;
+	len = IFLA_PAYLOAD(&req.head);
+	for (attr = IFLA_RTA(ifi); RTA_OK(attr, len); attr = RTA_NEXT(attr, len)) {
+		if (attr->rta_type != IFLA_LINKINFO)
+			continue;
+		nested_len = RTA_PAYLOAD(attr);
+		for (nested = RTA_DATA(attr); RTA_OK(nested, nested_len);
+		     nested = RTA_NEXT(nested, nested_len)) {
+			if (nested->rta_type != IFLA_INFO_DATA)
+				continue;
+			if (RTA_PAYLOAD(nested) > size)
+				errx(1, "%s: IFLA_INFO_DATA of %d bytes", dev, nested->rta_len);
+			memcpy(buf, RTA_DATA(nested), RTA_PAYLOAD(nested));
+			return RTA_PAYLOAD(nested);
+		}
+	}
+	return -ENODATA;
+}
+
+int link_add_by(int rtnetlink, const char *dev, const char *kind, int queues)
 {
 	struct request req;
 	struct rtattr *info;
@@ -308,7 +352,16 @@ int link_add(const char *dev, const char *kind, int queues)
 	info = put(&req, IFLA_LINKINFO, NULL, 0);
 	put_text(&req, IFLA_INFO_KIND, kind);
 	nest_end(&req, info);
-	return request_send(&req);
+	return request_send_by(rtnetlink, &req);
+}
+
+int link_add(const char *dev, const char *kind, int queues)
+{
+	int fd = rtnetlink_open();
+	int ret = link_add_by(fd, dev, kind, queues);
+
+	close(fd);
+	return ret;
 }
 
 int link_del(const char *dev)
@@ -364,6 +417,30 @@ int link_rename(const char *dev, const char *name)
 
 	link_request(&req, dev, RTM_NEWLINK, NLM_F_ACK);
 	put_text(&req, IFLA_IFNAME, name);
+	return request_send(&req);
+}
+
+int link_move(const char *dev, int netns)
+{
+	struct request req;
+
+	link_request(&req, dev, RTM_NEWLINK, NLM_F_ACK);
+	put_u32(&req, IFLA_NET_NS_FD, netns);
+	return request_send(&req);
+}
+
+int link_set_attribute(const char *dev, int attribute, const void *value, size_t len)
+{
+	struct rtattr *info, *data;
+	struct request req;
+
+	link_request(&req, dev, RTM_NEWLINK, NLM_F_ACK);
+	info = put(&req, IFLA_LINKINFO, NULL, 0);
+	put_text(&req, IFLA_INFO_KIND, "bsdtun");
+	data = put(&req, IFLA_INFO_DATA, NULL, 0);
+	put(&req, attribute, value, len);
+	nest_end(&req, data);
+	nest_end(&req, info);
 	return request_send(&req);
 }
 

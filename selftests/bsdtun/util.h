@@ -72,8 +72,19 @@ int link_down(const char *dev);
 int link_set_mtu(const char *dev, int mtu);
 int link_set_txqlen(const char *dev, int len);
 int link_rename(const char *dev, const char *name);
+int link_move(const char *dev, int netns);
 int qdisc_set(const char *dev, const char *kind, int limit);
 long long counter(const char *dev, const char *name);
+
+/* A socket of this network namespace, and a link added through one. */
+int rtnetlink_open(void);
+int link_add_by(int rtnetlink, const char *dev, const char *kind, int queues);
+
+/* IFLA_INFO_DATA: as it stands in the answer (returns its length), and one IFLA_BSDTUN_
+ * attribute of it to be set.
+ */
+int link_data(const char *dev, void *buf, size_t size);
+int link_set_attribute(const char *dev, int attribute, const void *value, size_t len);
 
 /* Addresses and routes, of the family that the text has */
 int addr_add(const char *dev, const char *addr, const char *peer, int prefix_len);
