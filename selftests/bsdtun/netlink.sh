@@ -182,6 +182,16 @@ foreign_root() {
 	ip link add bsdtun0 type bsdtun
 }
 
+it "ip link add of the machine's root makes a link for such a root, but not in his network namespace" for_foreign_root
+for_foreign_root() {
+	start unshare -Urn sleep 1000
+	wait_for not [ "/proc/$started/ns/net" -ef /proc/self/ns/net ]
+	refused "initial user namespace" nsenter -n -t "$started" ip link add bsdtun0 type bsdtun
+	ip link add bsdtun0 netns "$started" type bsdtun
+	shows "bsdtun0" nsenter -n -t "$started" ip link show
+	[[ ! -e /sys/class/net/bsdtun0 ]]
+}
+
 it "numtxqueues up to 64 is taken, beyond it is refused with a text" too_many_queues
 too_many_queues() {
 	refused "Error: .*queue" ip link add bsdtun0 numtxqueues 65 type bsdtun
