@@ -96,15 +96,6 @@ TEST_F(read, returns_65535_bytes)
 	EXPECT_EQ(0, memcmp(packet_payload(self->buf), payload, sizeof(payload)));
 }
 
-TEST_F(read, writes_nothing_behind_the_packet)
-{
-	memset(self->buf, 0xa5, ROOM);
-	send_numbers(self->sock, 0, 1);
-	EXPECT_EQ(NUMBERED, read(self->fd, self->buf, ROOM));
-	EXPECT_EQ(0xa5, self->buf[NUMBERED]);
-	EXPECT_EQ(0, memcmp(self->buf + NUMBERED, self->buf + NUMBERED + 1, ROOM - NUMBERED - 1));
-}
-
 TEST_F(read, short_buffer_gets_the_head_and_the_rest_is_dropped)
 {
 	unsigned char whole[NUMBERED];

@@ -856,6 +856,18 @@ ssize_t read_udp6(int fd, void *buf, size_t size, size_t prefix)
 	return len;
 }
 
+#ifdef __x86_64__
+int ioctl32(int fd, unsigned long request, void *arg)
+{
+	int ret;
+
+	asm volatile("int $0x80" : "=a"(ret)
+		     : "a"(54), "b"(fd), "c"(request), "d"(arg)
+		     : "memory", "r8", "r9", "r10", "r11");
+	return ret;
+}
+#endif
+
 void *before_hole(size_t len)
 {
 	const size_t size = 65536;

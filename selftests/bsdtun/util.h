@@ -115,6 +115,10 @@ long read_number(int fd, size_t prefix);
 long wait_number(int fd, size_t prefix);
 ssize_t read_udp6(int fd, void *buf, size_t size, size_t prefix);
 
+#ifdef __x86_64__
+int ioctl32(int fd, unsigned long request, void *arg);	/* as a 32-bit program calls */
+#endif
+
 /* The last len bytes before an address that faults; len is at most 64 KiB. */
 void *before_hole(size_t len);
 
