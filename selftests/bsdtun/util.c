@@ -230,15 +230,21 @@ int rtnetlink_open(void)
 	return fd;
 }
 
-/* The answer takes the place of the request. */
-static int request_send_by(int rtnetlink, struct request *req)
+/* Takes the place of the request. */
+static int answer(int rtnetlink, struct request *req)
 {
 	struct nlmsgerr *error = (void *)req->body;
 
-	if (send(rtnetlink, req, req->head.nlmsg_len, 0) < 0 ||
-	    recv(rtnetlink, req, sizeof(*req), 0) < 0)
+	if (recv(rtnetlink, req, sizeof(*req), 0) < 0)
 		return -errno;
 	return req->head.nlmsg_type == NLMSG_ERROR ? error->error : 0;
+}
+
+static int request_send_by(int rtnetlink, struct request *req)
+{
+	if (send(rtnetlink, req, req->head.nlmsg_len, 0) < 0)
+		return -errno;
+	return answer(rtnetlink, req);
 }
 
 static int request_send(struct request *req)
@@ -258,14 +264,22 @@ static struct ifinfomsg *link_request(struct request *req, const char *dev, int 
 	return ifi;
 }
 
-/* if_nametoindex(3) would have the kernel run modprobe for a name that it does not know. */
+/* if_nametoindex(3) would have the kernel run modprobe for a name that it does not know.
+ * Whoever stands between the requests sees those proper alone.
+ */
 int link_index(const char *dev)
 {
 	struct request req;
 	struct ifinfomsg *ifi = request_init(&req, RTM_GETLINK, 0, sizeof(*ifi));
+	int fd = rtnetlink_open();
+	int ret;
 
 	put_text(&req, IFLA_IFNAME, dev);
-	return request_send(&req) ? 0 : ifi->ifi_index;
+	if (send(fd, &req, req.head.nlmsg_len, 0) < 0)
+		err(1, "rtnetlink");
+	ret = answer(fd, &req);
+	close(fd);
+	return ret ? 0 : ifi->ifi_index;
 }
 
 int link_get(const char *dev, struct link *link)
