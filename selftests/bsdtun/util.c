@@ -230,6 +230,8 @@ int rtnetlink_open(void)
 	return fd;
 }
 
+ssize_t (*request_sender)(int fd, const void *request, size_t len, int flags) = send;
+
 /* Takes the place of the request. */
 static int answer(int rtnetlink, struct request *req)
 {
@@ -242,7 +244,7 @@ static int answer(int rtnetlink, struct request *req)
 
 static int request_send_by(int rtnetlink, struct request *req)
 {
-	if (send(rtnetlink, req, req->head.nlmsg_len, 0) < 0)
+	if (request_sender(rtnetlink, req, req->head.nlmsg_len, 0) < 0)
 		return -errno;
 	return answer(rtnetlink, req);
 }

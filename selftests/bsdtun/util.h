@@ -51,6 +51,9 @@ int unit_take(int unit, int flags);
 void machine_setup(int *fd, int *sock);
 int machine_ipv6(void);
 
+/* What hands rtnetlink its requests: send(2), unless a test wants to stand between. */
+extern ssize_t (*request_sender)(int fd, const void *request, size_t len, int flags);
+
 /* Links */
 struct link {
 	int index;
