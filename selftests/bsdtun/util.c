@@ -531,20 +531,35 @@ long long counter(const char *dev, const char *name)
 	return value;
 }
 
+static struct ifaddrmsg *addr_request(struct request *req, int type, int flags, const char *dev,
+				      const char *addr, int prefix_len)
+{
+	struct ifaddrmsg *ifa = request_init(req, type, flags | NLM_F_ACK, sizeof(*ifa));
+
+	ifa->ifa_family = text_family(addr);
+	ifa->ifa_prefixlen = prefix_len;
+	ifa->ifa_index = link_index(dev);
+	put_address(req, IFA_LOCAL, addr);
+	return ifa;
+}
+
 int addr_add(const char *dev, const char *addr, const char *peer, int prefix_len)
 {
 	struct request req;
 	struct ifaddrmsg *ifa;
 
-	ifa = request_init(&req, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
-			   sizeof(*ifa));
-	ifa->ifa_family = text_family(addr);
-	ifa->ifa_prefixlen = prefix_len;
-	ifa->ifa_index = link_index(dev);
+	ifa = addr_request(&req, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, dev, addr, prefix_len);
 	if (ifa->ifa_family == AF_INET6)
 		ifa->ifa_flags = IFA_F_NODAD;
-	put_address(&req, IFA_LOCAL, addr);
 	put_address(&req, IFA_ADDRESS, peer ? peer : addr);
+	return request_send(&req);
+}
+
+int addr_del(const char *dev, const char *addr, int prefix_len)
+{
+	struct request req;
+
+	addr_request(&req, RTM_DELADDR, 0, dev, addr, prefix_len);
 	return request_send(&req);
 }
 

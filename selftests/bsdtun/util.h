@@ -91,6 +91,7 @@ int link_set_attribute(const char *dev, int attribute, const void *value, size_t
 
 /* Addresses and routes, of the family that the text has */
 int addr_add(const char *dev, const char *addr, const char *peer, int prefix_len);
+int addr_del(const char *dev, const char *addr, int prefix_len);
 int addr_count(const char *dev, int family);
 int route_add(const char *dev, const char *dst, int prefix_len, const char *gateway);
 int route_count(const char *dev, int family);

@@ -2,7 +2,7 @@
 #
 # Reads what a guest says (TAP, each program framed by "@begin NAME" and "@end NAME
 # STATUS MILLISECONDS", then "@problem TEXT", "@detail TEXT" and "@verdict ..."). Prints a
-# line for each program as it ends, each failure with what was said before it, and in the
+# line for each program as it ends, what it says of its progress, each failure with what was said before it, and in the
 # end how many passed and failed. Whatever is missing is a failure: a result, a program, a
 # plan, the verdict.
 #
@@ -84,6 +84,12 @@ function close_program(why) {
 		failure(program ": " $0, said)
 	}
 	said = ""
+	next
+}
+
+/^# progress: / {
+	print series "  " program ": " substr($0, 13)
+	fflush()
 	next
 }
 
