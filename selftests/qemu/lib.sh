@@ -18,9 +18,14 @@ as_root() {
 
 # Install what this machine lacks for all that follows.
 require_tools() {
+	require qemu-system-x86_64:qemu-system-x86 mmdebstrap:mmdebstrap mke2fs:e2fsprogs \
+		depmod:kmod xz:xz-utils mount:mount
+}
+
+# require COMMAND:PACKAGE...: install what this machine lacks of these.
+require() {
 	local pair missing=()
-	for pair in qemu-system-x86_64:qemu-system-x86 mmdebstrap:mmdebstrap mke2fs:e2fsprogs \
-		depmod:kmod xz:xz-utils mount:mount; do
+	for pair; do
 		command -v "${pair%:*}" >/dev/null || missing+=("${pair#*:}")
 	done
 	if ((EUID != 0)) && ! command -v sudo >/dev/null; then
@@ -51,9 +56,30 @@ lock() {
 	flock "$lock_fd"
 }
 
-# Which Debian release a kernel series (6.12, 6.12-rt, ...) is built and booted with.
+# The architecture that the name of a kernel series or of a root tells.
+arch_of() {
+	case $1 in
+	*-arm64 | *-arm64-16k) echo arm64 ;;
+	*-s390x) echo s390x ;;
+	*) echo amd64 ;;
+	esac
+}
+
+# The processor of an architecture, as compilers and QEMU name it.
+cpu_of() {
+	case $1 in
+	amd64) echo x86_64 ;;
+	arm64) echo aarch64 ;;
+	s390x) echo s390x ;;
+	esac
+}
+
+# Which Debian release a kernel series (6.12, 6.12-rt, ...) is built and booted with, and its
+# architecture if that is not the machine's: 6.12 is no part of bookworm for each of them.
 suite_of() {
 	case $1 in
+	6.12-arm64* | 6.12-*-arm64 | 7.3-arm64* | 7.3-*-arm64) echo trixie-arm64 ;;
+	6.12-s390x) echo trixie-s390x ;;
 	6.1 | 6.1-* | 6.12 | 6.12-*) echo bookworm ;;
 	7.3 | 7.3-*) echo trixie ;;
 	*) die "no Debian release is known to carry kernel $1 (try 6.1, 6.12 or 7.3)" ;;
@@ -95,15 +121,17 @@ security_mirror() {
 	echo "$uri"
 }
 
-# The one-line apt sources of a suite, from that mirror.
+# The one-line apt sources of a suite, from that mirror. Of s390x it is the release alone:
+# mirrors do not keep the lists of the rest in step.
 sources() {
-	local suite=$1 main security keys
+	local suite=${1%%-*} main security keys
 	main=$(mirror)
 	security=$(security_mirror)
 	for keys in /usr/share/keyrings/debian-archive-keyring.{pgp,gpg}; do
 		[[ -e $keys ]] && break
 	done
 	echo "deb [signed-by=$keys] $main $suite main"
+	[[ $1 != *-s390x ]] || return 0
 	echo "deb [signed-by=$keys] $main $suite-updates main"
 	echo "deb [signed-by=$keys] $security $suite-security main"
 	if [[ $suite == trixie ]]; then
@@ -112,16 +140,19 @@ sources() {
 }
 
 # apt_of SUITE TOOL ARGUMENT...: the machine's apt, with its proxies and
-# credentials, on package lists of our own: nothing is installed by it.
+# credentials, on package lists of our own: nothing is installed by it. Where the suite names
+# an architecture, packages of that are asked for as PACKAGE:ARCHITECTURE.
 apt_of() {
-	local dir=$cache/apt/$1 tool=$2
+	local dir=$cache/apt/$1 tool=$2 architectures
+	architectures=amd64,$(arch_of "$1")
 	shift 2
 	"$tool" -qq -o Dir::Etc::SourceList="$dir/sources.list" \
 		-o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null \
 		-o Dir::Etc::PreferencesParts=/dev/null \
 		-o Dir::State="$dir/state" -o Dir::State::status="$dir/status" \
 		-o Dir::Cache="$dir/cache" -o Dir::Cache::pkgcache=pkgcache.bin \
-		-o Dir::Cache::srcpkgcache=srcpkgcache.bin -o APT::Architecture=amd64 -o APT::Architectures::=amd64 \
+		-o Dir::Cache::srcpkgcache=srcpkgcache.bin -o APT::Architecture=amd64 \
+		-o APT::Architectures="$architectures" \
 		-o APT::Sandbox::User="" -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
 }
 
