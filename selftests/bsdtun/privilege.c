@@ -1158,7 +1158,7 @@ TEST_F(bounds, attribute_is_not_written_while_the_interface_moves_away)
 	fd = agent_file(&self->stage.agent, ATTRIBUTES "owner");
 	writer = agent_does(&self->stage.agent, &start, fd);
 	ASSERT_LT(0, writer);
-	for (round = 0; round < 20; round++) {
+	for (round = 0; round < 10; round++) {
 		ASSERT_EQ(0, link_move(DEV, self->stage.here));
 		go(self->stage.here);
 		owner = owner_now();
