@@ -308,3 +308,11 @@ pump() {
 	pump=$started
 	wait_for says "$scratch/pump" ready
 }
+
+# by_udp NAMESPACE NODE ADDRESS PEER: in a namespace, carry packets between a unit and port
+# 2600 of a peer until the case ends.
+by_udp() {
+	start into "$scratch/by_udp-$1" nsenter "--net=/run/netns/bsdtun-$1" -- socat -b 65536 \
+		"UDP4-DATAGRAM:$4:2600,bind=$3:2600" "OPEN:$2"
+	wait_for ip -n "bsdtun-$1" link show "${2#/dev/}"
+}

@@ -985,6 +985,14 @@ void sleeper_result(struct sleeper *sleeper, struct result *result)
 	waitpid(sleeper->pid, NULL, 0);
 }
 
+long memory_in_use(void)
+{
+	char text[8192];
+
+	file_read("/proc/meminfo", text, sizeof(text));
+	return atol(strstr(text, "MemTotal:") + 9) - atol(strstr(text, "MemAvailable:") + 13);
+}
+
 int kmsg_open(void)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);

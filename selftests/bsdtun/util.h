@@ -146,6 +146,9 @@ void sleeper_result(struct sleeper *sleeper, struct result *result);
 void wait_asleep(pid_t pid);
 long context_switches(pid_t pid);
 
+/* What the kernel could not give to others, in KiB */
+long memory_in_use(void);
+
 /* Kernel log: the lines from kmsg_open() on that hold a word. */
 int kmsg_open(void);
 int kmsg_count(int kmsg, const char *word);

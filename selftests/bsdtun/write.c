@@ -698,48 +698,6 @@ TEST_F(write_bare, never_waits)
 		ASSERT_EQ((ssize_t)len, write(self->fd, self->buf, len));
 }
 
-/* What refused writes keep, in KiB: 40,000 if each one kept its packet. */
-static long unreclaimable(void)
-{
-	char text[8192];
-
-	file_read("/proc/meminfo", text, sizeof(text));
-	return atol(strstr(text, "MemTotal:") + 9) - atol(strstr(text, "MemAvailable:") + 13);
-}
-
-TEST_F(write_bare, that_is_refused_keeps_no_memory)
-{
-	unsigned char payload[8000] = "";
-	size_t len = build_udp(AF_INET, self->buf, payload, sizeof(payload));
-	long before;
-	int i;
-
-	self->buf[0] = 0xf0;
-	before = unreclaimable();
-	for (i = 0; i < 5000; i++) {
-		ASSERT_EQ(-1, write(self->fd, self->buf, len));
-		ASSERT_EQ(EAFNOSUPPORT, errno);
-	}
-	EXPECT_LT(unreclaimable() - before, 20000);
-	EXPECT_EQ(5000, counter(DEV, "rx_errors_family"));
-}
-
-TEST_F(write_bare, that_is_refused_cannot_flood_the_log)
-{
-	int i, kmsg = kmsg_open(), on = 1, off = 0;
-
-	ASSERT_EQ(0, ioctl(self->fd, TUNSDEBUG, &on));
-	memset(self->buf, 0xff, 100);
-	for (i = 0; i < 10000; i++) {
-		ASSERT_EQ(-1, write(self->fd, self->buf, 100));
-		ASSERT_EQ(-1, write(self->fd, self->buf, LONGEST + 1));
-	}
-	ASSERT_EQ(0, ioctl(self->fd, TUNSDEBUG, &off));
-	EXPECT_GE(50, kmsg_count(kmsg, "bsdtun"));
-	EXPECT_EQ(10000, counter(DEV, "rx_errors_family"));
-	EXPECT_EQ(10000, counter(DEV, "rx_errors_length"));
-}
-
 TEST_F(write_bare, ping_of_ipv6_is_answered)
 {
 	int on = 1;
