@@ -54,9 +54,9 @@
 
 #define ROUND		5000	/* ms between two unloads */
 #define NAP		1000	/* ms until a sleeper gets a signal */
-#define GONE		15000	/* ms until one should have heard that its interface is gone */
-#define DELIVERY	30000	/* ms until a packet must have arrived */
-#define HANG		120000	/* ms until an operation must have returned */
+#define GONE		30000	/* ms until one should have heard that its interface is gone */
+#define DELIVERY	60000	/* ms until a packet must have arrived */
+#define HANG		240000	/* ms until an operation must have returned */
 
 #define SKIPPED		INT_MIN	/* there was nothing to do it with */
 
@@ -1165,9 +1165,9 @@ static long rename_link(void)
 
 static long move_link(void)
 {
-	int fd;
 	char name[IFNAMSIZ];
 	long ret;
+	int fd;
 
 	pick_link(name);
 	pthread_mutex_lock(&namespaces.lock);
@@ -1274,10 +1274,8 @@ static int namespace_fd(void)
 /* The one that it takes the place of goes when nobody is in it any more. */
 static long make_namespace(void)
 {
-	int fd;
 	unsigned int i = 1 + pick(NAMESPACES - 1);
-	long long start = now();
-	int old;
+	int old, fd;
 
 	if (unshare(CLONE_NEWNET))
 		return -errno;
@@ -1288,8 +1286,6 @@ static long make_namespace(void)
 	namespaces.fd[i] = fd;
 	pthread_mutex_unlock(&namespaces.lock);
 	close(old);
-	/* They take longer to go than to come. */
-	pause_us(300000 + 4000 * (now() - start));
 	return 0;
 }
 
@@ -1297,6 +1293,20 @@ static struct op namespace_ops[] = {
 	{ .name = "make one and destroy another", .run = make_namespace },
 	{ .name = NULL },
 };
+
+/* They take longer to go than to come. */
+static void namespace_step(void)
+{
+	static long long next;
+	long long start = now();
+
+	if (start < next) {
+		pause_us(10000);
+		return;
+	}
+	perform(&namespace_ops[0]);
+	next = 4 * now() - 3 * start + 300;
+}
 
 /* sysfs: it shows the first namespace. Parameters, and the module itself. */
 
@@ -1317,9 +1327,9 @@ static int open_attribute(int flags, unsigned int *which)
 
 static long read_attribute(void)
 {
-	int fd;
 	unsigned int which;
 	long ret;
+	int fd;
 
 	fd = open_attribute(O_RDONLY, &which);
 	if (fd < 0)
@@ -1334,12 +1344,12 @@ static long read_attribute(void)
 
 static long write_attribute(void)
 {
-	int fd;
 	static const char *const values[] = { "0", "1", "-1", "none", "af", "pointopoint",
 					      "broadcast", "-2", "x" };
 	const char *value = values[pick(ARRAY_SIZE(values))];
 	unsigned int which;
 	long ret;
+	int fd;
 
 	fd = open_attribute(O_WRONLY, &which);
 	if (fd < 0)
@@ -1362,10 +1372,10 @@ static long write_parameter(void)
 
 static long read_parameters(void)
 {
-	int fd;
 	static const char *const names[] = { "units", "name", "clone", "debug" };
 	char path[64];
 	long ret;
+	int fd;
 
 	snprintf(path, sizeof(path), "/sys/module/bsdtun/parameters/%s",
 		 names[pick(ARRAY_SIZE(names))]);
@@ -1435,11 +1445,11 @@ static long query(void)
 
 static long ask_ethtool(void)
 {
-	int fd;
 	static const uint32_t commands[] = { ETHTOOL_GDRVINFO, ETHTOOL_GLINK, ETHTOOL_GSTATS,
 					     ETHTOOL_GLINKSETTINGS, ETHTOOL_GCHANNELS };
 	struct ifreq ifr = { .ifr_data = (void *)buffer };
 	long ret;
+	int fd;
 
 	memset(buffer, 0, 4096);
 	memcpy(buffer, &commands[pick(ARRAY_SIZE(commands))], sizeof(uint32_t));
@@ -1452,8 +1462,8 @@ static long ask_ethtool(void)
 
 static long read_proc(void)
 {
-	int fd;
 	long ret;
+	int fd;
 
 	fd = open(current_op()->text, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -1499,7 +1509,6 @@ static struct op dump_ops[] = {
 
 static long send_udp(void)
 {
-	int fd;
 	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
 	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(PORT) };
 	bool zerocopy = one_in(4);
@@ -1507,6 +1516,7 @@ static long send_udp(void)
 	unsigned int count = 1 + pick(32), host = 1 + pick(3);
 	char text[64];
 	long ret = 0;
+	int fd;
 
 	pick_addr(family, host, text);
 	inet_pton(family, text, family == AF_INET6 ? (void *)&to6.sin6_addr : &to4.sin_addr);
@@ -1523,13 +1533,13 @@ static long send_udp(void)
 
 static long send_packet(void)
 {
-	int fd;
 	static const int types[] = { ETH_P_IP, ETH_P_IPV6, ETH_P_IPX, ETH_P_ARP };
 	struct sockaddr_ll to = { .sll_family = AF_PACKET };
 	unsigned int count = 1 + pick(32);
 	char name[IFNAMSIZ];
 	int one = 1;
 	long ret = 0;
+	int fd;
 
 	pick_link(name);
 	to.sll_ifindex = link_index(name);
@@ -1643,8 +1653,8 @@ static int courier_take(void)
 /* Another thread may have made the interface of this unit elsewhere. */
 static long courier_open(void)
 {
-	int fd;
 	long ret;
+	int fd;
 
 	if (unloading())
 		return SKIPPED;
@@ -1871,8 +1881,8 @@ static bool all_shut(unsigned int current)
 /* All files that are shared are closed, and each thread has closed its own. */
 static long module_release(void)
 {
-	int fd;
 	unsigned int i;
+	int fd;
 
 	for (i = 0; i < FILES; i++) {
 		pthread_mutex_lock(&files.lock);
@@ -1968,7 +1978,8 @@ static struct kind kinds[] = {
 	{ .name = "rename and move", .threads = 1, .ops = move_ops },
 	{ .name = "MTU, txqueuelen, queueing discipline", .threads = 1, .ops = tune_ops },
 	{ .name = "addresses and routes", .threads = 1, .ops = address_ops },
-	{ .name = "network namespaces", .threads = 1, .ops = namespace_ops },
+	{ .name = "network namespaces", .threads = 1, .ops = namespace_ops,
+	  .step = namespace_step },
 	{ .name = "sysfs and parameters", .threads = 1, .ops = sysfs_ops },
 	{ .name = "dumps", .threads = 1, .ops = dump_ops },
 	{ .name = "senders", .threads = 1, .ops = send_ops },
