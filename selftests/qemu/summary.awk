@@ -93,7 +93,12 @@ function close_program(why) {
 	next
 }
 
-{ said = said $0 "\n" }
+# The last lines are shown; a failing program may say any number.
+{
+	said = said $0 "\n"
+	if (length(said) > 20000)
+		said = substr(said, 10000)
+}
 
 END {
 	n = split(wanted, names, " ")
