@@ -365,8 +365,12 @@ static long op_write(const struct call *call)
 	else if (kind == HALF)
 		memmove(buf, start, len / 2);
 	ret = write_by(call->arg[5], slot_fd(call), buf, len);
-	if (ret < 0)
+	if (ret < 0) {
+		/* The length comes before all that is looked at in a packet. */
+		if (errno == EAFNOSUPPORT && len > TUNMRU + AF_WORD)
+			finding("write of %zu bytes: %s", len, strerror(EAFNOSUPPORT));
 		return -errno;
+	}
 	if (ret && ret != (ssize_t)len && call->arg[5] != SPLICE_IN)
 		finding("write of %zu bytes returned %zd", len, ret);
 	if (ret > write_limit(*framing_of(call)))
