@@ -430,7 +430,7 @@ static const char *const fcntl_how_words[] = {
 
 WORDS(fcntl_how);
 
-static const int fcntl_errnos[] = { EBADF, EINVAL, EAGAIN, EPERM, 0 };
+static const int fcntl_errnos[] = { EBADF, EINVAL, EAGAIN, EPERM, EACCES, 0 };
 
 static long op_fcntl(const struct call *call)
 {

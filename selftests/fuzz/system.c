@@ -179,6 +179,8 @@ static const char *const user_words[] = {
 
 WORDS(user);
 
+static const int user_errnos[] = { EPERM, 0 };
+
 /* Of the thread alone, so not through the library. */
 static long op_user(const struct call *call)
 {
@@ -251,8 +253,8 @@ const struct op system_ops[] = {
 	{ "sysfs", 8, true, op_sysfs, file_errnos, { &dev, &attribute, &direction, &text } },
 	{ "ethtool", 4, false, op_ethtool, ethtool_errnos, { &dev, &ethtool_how, &number } },
 	{ "param", 2, true, op_param, file_errnos, { &parameter, &direction, &parameter_value } },
-	{ "user", 2, false, op_user, no_errnos, { &user } },
-	{ "netns", 2, false, op_netns, no_errnos, { &two } },
+	{ "user", 2, false, op_user, user_errnos, { &user } },
+	{ "netns", 2, false, op_netns, user_errnos, { &two } },
 	{ "userns", 1, false, op_userns, userns_errnos, { NULL } },
 	{ "module", 1, false, op_module, module_errnos, { &option } },
 	{ "sleep", 2, false, op_sleep, no_errnos, { &small } },
