@@ -81,6 +81,7 @@ static long op_open(const struct call *call)
 	char path[32];
 	int fd, high, on;
 
+	slot_close(call->arg[0]);
 	snprintf(path, sizeof(path), "/dev/%s", node_words[call->arg[1]]);
 	fd = open(path, flags[call->arg[2]] | O_CLOEXEC);
 	if (fd < 0)

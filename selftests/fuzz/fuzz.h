@@ -24,8 +24,8 @@
 struct call {
 	uint8_t op;
 	bool async;
-	uint8_t fail;		/* 0: nothing is to fail */
 	uint8_t len;		/* of data */
+	uint16_t fail;		/* 0: nothing is to fail */
 	uint32_t arg[ARGS_MAX];
 	uint8_t data[DATA_MAX];
 };

@@ -96,9 +96,9 @@ static void random_data(struct call *call)
 }
 
 /* Most calls allocate a few times, those that load the module very often. */
-static uint8_t random_nth(void)
+static uint16_t random_nth(void)
 {
-	return 1 + random_below(one_in(3) ? UINT8_MAX : 12);
+	return 1 + random_below(one_in(4) ? 400 : 20);
 }
 
 static void random_call(struct call *call)
