@@ -1569,6 +1569,7 @@ static int completion(struct io_uring *ring, unsigned int *flags)
 	struct io_uring_cqe *cqe;
 	int ret;
 
+	*flags = 0;
 	ret = io_uring_wait_cqe_timeout(ring, &cqe, &patience);
 	if (ret)
 		return ret;
