@@ -404,17 +404,11 @@ static int device_event(struct notifier_block *nb, unsigned long event,
 			void *info)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(info);
-	struct bsdtun_device *bt = netdev_priv(dev);
-	unsigned int i;
-	int err = 0;
 
 	if (dev->netdev_ops != &device_ops ||
 	    event != NETDEV_CHANGE_TX_QUEUE_LEN)
 		return NOTIFY_DONE;
-
-	for (i = 0; i < bt->opens && !err; i++)
-		err = bsdtun_queue_resize(bt->queues[bt->open_queues[i]], bt);
-	return notifier_from_errno(err);
+	return notifier_from_errno(bsdtun_queue_resize_all(netdev_priv(dev)));
 }
 
 static struct notifier_block device_notifier = {

@@ -371,10 +371,12 @@ static void **refill(struct ptr_ring *ring, void **slots, int size,
 	return old;
 }
 
-static void refill_in_place(struct ptr_ring *ring, struct sk_buff_head *packets)
+/* The same with the array that it has, of which @size slots are used. */
+static void refill_in_place(struct ptr_ring *ring, int size,
+			    struct sk_buff_head *packets)
 {
 	memset(ring->queue, 0, ring->size * sizeof(*ring->queue));
-	refill(ring, ring->queue, ring->size, packets);
+	refill(ring, ring->queue, size, packets);
 }
 
 static void purge(struct bsdtun_device *bt, struct sk_buff_head *packets)
@@ -401,50 +403,66 @@ void bsdtun_queue_purge(struct bsdtun_queue *queue, struct bsdtun_device *bt)
 	purge(bt, &packets);
 }
 
+/* Gives the ring the array @slots, which holds @size packets, or, if there are
+ * more in it, as many of its own slots as there are packets. Returns the array
+ * that is not used.
+ */
+static void **replace_slots(struct bsdtun_queue *queue,
+			    struct netdev_queue *txq, void **slots, int size)
+{
+	struct ptr_ring *ring = &queue->ring;
+	struct sk_buff_head packets;
+
+	__skb_queue_head_init(&packets);
+	spin_lock(&ring->consumer_lock);
+	__netif_tx_lock_bh(txq);
+	consume_all(ring, &packets);
+	if (skb_queue_len(&packets) <= size)
+		slots = refill(ring, slots, size, &packets);
+	else
+		refill_in_place(ring, skb_queue_len(&packets), &packets);
+	__netif_tx_unlock_bh(txq);
+	spin_unlock(&ring->consumer_lock);
+
+	netif_tx_wake_queue(txq);
+	return slots;
+}
+
 /**
- * bsdtun_queue_resize - give the ring the size of the device's tx_queue_len
- * @queue: the queue
- * @bt: its interface
+ * bsdtun_queue_resize_all - give the rings the size of the device's tx_queue_len
+ * @bt: the interface
  *
  * No packet is lost: a ring that holds more than it should becomes as small
  * as they allow.
  *
  * Context: RTNL. May sleep.
- * Return: 0, or -ENOMEM and the ring is as before.
+ * Return: 0, or -ENOMEM and all rings are as before.
  */
-int bsdtun_queue_resize(struct bsdtun_queue *queue, struct bsdtun_device *bt)
+int bsdtun_queue_resize_all(struct bsdtun_device *bt)
 {
-	struct netdev_queue *txq = txq_of(bt, queue->index);
-	struct ptr_ring *ring = &queue->ring;
+	void **slots[BSDTUN_MAX_QUEUES];
 	int size = ring_size(bt->dev);
-	struct sk_buff_head packets;
-	void **slots;
-	bool fits;
+	struct bsdtun_queue *queue;
+	unsigned int i, count;
+	int err = 0;
 
-	__skb_queue_head_init(&packets);
-	do {
-		slots = kvzalloc_objs(*slots, size);
-		if (!slots)
-			return -ENOMEM;
-
-		spin_lock(&ring->consumer_lock);
-		__netif_tx_lock_bh(txq);
-		consume_all(ring, &packets);
-		fits = skb_queue_len(&packets) <= size;
-		if (fits) {
-			slots = refill(ring, slots, size, &packets);
-		} else {
-			size = skb_queue_len(&packets);
-			refill_in_place(ring, &packets);
+	/* All that can fail comes first. */
+	for (count = 0; count < bt->opens; count++) {
+		slots[count] = kvzalloc_objs(**slots, size);
+		if (!slots[count]) {
+			err = -ENOMEM;
+			goto out;
 		}
-		__netif_tx_unlock_bh(txq);
-		spin_unlock(&ring->consumer_lock);
-
-		kvfree(slots);
-	} while (!fits);
-
-	netif_tx_wake_queue(txq);
-	return 0;
+	}
+	for (i = 0; i < count; i++) {
+		queue = bt->queues[bt->open_queues[i]];
+		slots[i] = replace_slots(queue, txq_of(bt, queue->index),
+					 slots[i], size);
+	}
+out:
+	while (count--)
+		kvfree(slots[count]);
+	return err;
 }
 
 /**
@@ -493,7 +511,7 @@ void bsdtun_queue_set_prefix(struct bsdtun_queue *queue,
 			bsdtun_frame_keep_next_hop(skb);
 		__skb_queue_tail(&kept, skb);
 	}
-	refill_in_place(ring, &kept);
+	refill_in_place(ring, ring->size, &kept);
 	__netif_tx_unlock_bh(txq);
 	spin_unlock(&ring->consumer_lock);
 

@@ -50,7 +50,7 @@ bool bsdtun_queue_empty(struct bsdtun_queue *queue);
 size_t bsdtun_queue_next_len(struct bsdtun_queue *queue);
 
 void bsdtun_queue_purge(struct bsdtun_queue *queue, struct bsdtun_device *bt);
-int bsdtun_queue_resize(struct bsdtun_queue *queue, struct bsdtun_device *bt);
+int bsdtun_queue_resize_all(struct bsdtun_device *bt);
 void bsdtun_queue_set_prefix(struct bsdtun_queue *queue,
 			     struct bsdtun_device *bt,
 			     enum bsdtun_prefix prefix);

@@ -92,15 +92,37 @@ static void node_destroy(struct unit_node *node)
 	kfree(node);
 }
 
-/* Makes nodes until there are @count; those made before a failure stay. */
+/* Removes nodes, the last first, until there are @count. */
+static void nodes_shrink(int count)
+{
+	struct unit_node *node;
+
+	lockdep_assert_held(&nodes_lock);
+
+	while (nodes_made > count) {
+		node = list_last_entry(&nodes, struct unit_node, list);
+		list_del(&node->list);
+		node_destroy(node);
+		WRITE_ONCE(nodes_made, nodes_made - 1);
+	}
+}
+
+/* Makes nodes until there are @count. If minor numbers run out, those that could
+ * be made stay; if memory does, none of them.
+ */
 static int nodes_grow(int count)
 {
+	int before = nodes_made;
 	struct unit_node *node;
 
 	lockdep_assert_held(&nodes_lock);
 
 	while (nodes_made < count) {
 		node = node_create(nodes_made);
+		if (node == ERR_PTR(-ENOMEM)) {
+			nodes_shrink(before);
+			return -ENOMEM;
+		}
 		if (IS_ERR(node)) {
 			pr_warn("no device node for unit %d and above: %pe\n",
 				nodes_made, node);
@@ -220,14 +242,9 @@ out:
  */
 void bsdtun_unit_exit(void)
 {
-	struct unit_node *node, *next;
-
 	mutex_lock(&nodes_lock);
 	nodes_live = false;
-	list_for_each_entry_safe_reverse(node, next, &nodes, list) {
-		list_del(&node->list);
-		node_destroy(node);
-	}
+	nodes_shrink(0);
 	if (clone)
 		node_destroy(clone_node);
 	mutex_unlock(&nodes_lock);
