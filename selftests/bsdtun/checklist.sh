@@ -57,8 +57,10 @@ it "Nodes that are opened as the module goes" bug_tap_cdev_owner
 bug_tap_cdev_owner() {
 	local i
 
-	# Not for writing, which would make a file where the node has gone.
-	start into "$scratch/opener" bash -c "while :; do { : </dev/bsdtun0; } 2>&-; done"
+	# Not for writing, which would make a file where the node has gone; with pauses, or the
+	# module would be in use all the time.
+	start into "$scratch/opener" bash -c \
+		"while :; do { : </dev/bsdtun0; } 2>&-; read -r -t 0.05 -u $never; done"
 	for i in {1..5}; do
 		wait_for unload
 		modprobe bsdtun
