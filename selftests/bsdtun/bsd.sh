@@ -71,6 +71,13 @@ lines() {
 # failures FILE: how many lines of a batch failed.
 failures() { grep -c "^Command failed" "$1" || true; }
 
+# created_again COUNT LINES: for wait_for: of so many interfaces, made by so many lines each, more
+# than one was made, and so one was destroyed. It may take a while until both have their turn.
+created_again() {
+	ip -force -batch "$scratch/create" >"$scratch/created" 2>&1 || true
+	(($(failures "$scratch/created") < $1 * $2 - $2))
+}
+
 # stress COUNT LINE...: what creates an interface, again and again, against what destroys it;
 # each loses now and then.
 stress() {
@@ -81,11 +88,9 @@ stress() {
 	lines 2000 "link del group 7" >"$scratch/destroy"
 	start into "$scratch/destroyed" bash -c "while :; do ip -force -batch $scratch/destroy; done"
 	wait_for says "$scratch/destroyed" "Command failed"
-	ip -force -batch "$scratch/create" >"$scratch/created" 2>&1 || true
+	wait_for created_again "$count" "$#"
 	kill "$started"
 	wait "$started" || true
-	# More than one was created, for there was one that destroyed it.
-	(($(failures "$scratch/created") < count * $# - $#))
 	ip -force -batch - <<<"link del group 7" || true
 	hold /dev/bsdtun0
 	[[ $(attribute bsdtun0 opens) == 1 ]]
