@@ -3,6 +3,9 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 KERNEL ?= 6.12
 
+all_kernels := 6.1 6.12 7.3 6.12-cloud 6.12-rt 7.3-rt 6.12-debug 7.3-debug 7.3-kcsan \
+	6.12-arm64 6.12-s390x
+
 kbuild = -C $(KDIR) M=$(CURDIR)
 
 modules: headers
@@ -20,6 +23,18 @@ headers:
 
 check:
 	@selftests/qemu/check
+
+check-all:
+	@KERNELS="$${KERNELS:-$(all_kernels)}" selftests/qemu/check
+
+soak:
+	@selftests/qemu/soak
+
+fuzz:
+	@selftests/fuzz/run
+
+planted:
+	@selftests/planted/run $(BUGS)
 
 demo:
 	@selftests/demo/run
@@ -46,9 +61,15 @@ help:
 	@echo "    TEST=open CASE=x     only these test programs (a glob), only this case of each"
 	@echo "    MEM=1G CPUS=2        the virtual machine's size"
 	@echo "    TIMEOUT=900          seconds until a virtual machine is given up"
+	@echo "make check-all       the same on every kernel there is a guest for: real-time and cloud"
+	@echo "                     flavours, arm64 and s390x, and kernels with KASAN, lockdep, KCSAN ..."
+	@echo "make soak            everything at once, for BSDTUN_SECONDS=600 on each of those kernels"
+	@echo "make fuzz            a coverage-guided fuzzer on such a kernel, for BSDTUN_SECONDS=600"
+	@echo "make planted         plant bugs, and see the checkers of those kernels find each"
+	@echo "    BUGS=\"kasan rcu\"    only these (see selftests/planted/bugs)"
 	@echo "make shell           a shell in such a machine, the module loaded; KERNEL=6.12"
 	@echo "make lint            every static check, all of which are to be silent"
 	@echo "make clean           remove what was built here"
 	@echo "make distclean       remove the cache of kernels and Debian roots too"
 
-.PHONY: modules install headers check demo lint shell clean distclean help
+.PHONY: modules install headers check check-all soak fuzz planted demo lint shell clean distclean help
