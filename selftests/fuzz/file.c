@@ -70,7 +70,7 @@ static const char *const open_flags_words[] = {
 
 WORDS(open_flags);
 
-static const int open_errnos[] = { EBUSY, EEXIST, EPERM, EACCES, ENOENT, ENXIO, ENODEV, EINTR, 0 };
+const int open_errnos[] = { EBUSY, EEXIST, EPERM, EACCES, ENOENT, ENXIO, ENODEV, EINTR, 0 };
 
 static long op_open(const struct call *call)
 {

@@ -46,6 +46,8 @@ void canary_fill(unsigned char *buf, size_t len);
 void canary_check(const char *what, const unsigned char *buf, size_t len, size_t room);
 
 /* file.c */
+extern const int open_errnos[];
+
 #define SLOTS	3	/* open files that a program can name */
 
 /* What stands before packets that are read through a file, as far as known. */
