@@ -129,7 +129,8 @@ tbf() {
 }
 
 # burst COUNT: that many numbered datagrams from a to b, while nobody reads the device. What
-# arrives when it is read again goes to $scratch/numbers.
+# arrives when it is read again goes to $scratch/numbers. They all have to fit into the
+# sender's buffer: 200 do on x86, and not on s390x, whose cache lines are of 256 bytes.
 burst() {
 	local i
 
@@ -163,8 +164,8 @@ it "A burst longer than the ring is kept whole, and in order, by fq_codel while 
 fq_codel() {
 	ip -n bsdtun-a link set bsdtun0 txqueuelen 16
 	tc -n bsdtun-a qdisc replace dev bsdtun0 root fq_codel target 10s interval 20s
-	burst 200
-	[[ $(<"$scratch/numbers") == "$(numbers 200)"$'\nend' ]]
+	burst 100
+	[[ $(<"$scratch/numbers") == "$(numbers 100)"$'\nend' ]]
 	shows "dropped 0," tc -n bsdtun-a -s qdisc show dev bsdtun0
 	no_drops_in_the_driver
 	tc -n bsdtun-a qdisc del dev bsdtun0 root
