@@ -98,10 +98,10 @@ change_mtus() {
 # One may go back: fq_codel lets a packet past itself when it is empty, stopped queue or not.
 it "The packet that fills the ring stops the queue: the qdisc gets none back" stops
 stops() {
-	ip -n bsdtun-a link set bsdtun0 txqueuelen 8
+	ip -n bsdtun-a link set bsdtun0 txqueuelen 4
 	tc -n bsdtun-a qdisc replace dev bsdtun0 root fq_codel
 	kill -STOP "$pump"
-	"${in_a[@]}" ping -q -c 40 -l 40 -W 1 198.51.100.2 || true
+	"${in_a[@]}" ping -q -c 12 -l 12 -W 1 198.51.100.2 || true
 	kill -CONT "$pump"
 	shows "requeues [01][^0-9]" tc -n bsdtun-a -s qdisc show dev bsdtun0
 	shows "tx_dropped_full: 0" "${in_a[@]}" ethtool -S bsdtun0
