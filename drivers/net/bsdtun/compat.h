@@ -8,6 +8,7 @@
 #ifndef _BSDTUN_COMPAT_H
 #define _BSDTUN_COMPAT_H
 
+#include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched/signal.h>
@@ -75,14 +76,16 @@ static inline bool bsdtun_last_misc_minor(int minor)
 	return minor < 16;
 }
 
-/* rtnl_lock_killable() is not exported any more since 7.0. */
+/* rtnl_lock_killable() is not exported any more since 7.0. The shorter the sleep,
+ * the less often those who wait in the mutex's queue come first.
+ */
 static inline int bsdtun_rtnl_lock_killable(void)
 {
 #ifdef HAVE_RTNL_LOCK_KILLABLE
 	return rtnl_lock_killable();
 #else
 	while (!rtnl_trylock()) {
-		schedule_timeout_killable(1);
+		usleep_range_state(50, 200, TASK_KILLABLE);
 		if (fatal_signal_pending(current))
 			return -EINTR;
 	}

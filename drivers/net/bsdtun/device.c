@@ -329,8 +329,9 @@ int bsdtun_device_set_mode(struct bsdtun_device *bt, unsigned int flags)
 	ASSERT_RTNL();
 	if (dev->flags & IFF_UP)
 		return -EBUSY;
-	dev->flags &= ~(IFF_POINTOPOINT | IFF_BROADCAST | IFF_MULTICAST);
-	dev->flags |= flags;
+	/* Dumps read it without RTNL: they are to see the old or the new. */
+	flags |= dev->flags & ~(IFF_POINTOPOINT | IFF_BROADCAST | IFF_MULTICAST);
+	WRITE_ONCE(dev->flags, flags);
 	return 0;
 }
 
