@@ -223,6 +223,8 @@ TEST_F(netns, open_file_does_not_keep_the_namespace)
 	for (ms = 0; ms < PATIENCE && link_index("here"); ms += 10)
 		usleep(10000);
 	EXPECT_EQ(0, link_index("here"));
+	/* Interfaces that end together end one after the other. */
+	EXPECT_TRUE(gone(self->fd));
 	EXPECT_EQ(-EIO, read_number(self->fd, 0));
 }
 
