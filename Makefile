@@ -45,6 +45,12 @@ lint:
 shell:
 	@selftests/qemu/run --shell $(KERNEL)
 
+in-tree:
+	@scripts/in-tree "$(KERNEL)"
+
+in-tree-check:
+	@selftests/in-tree/run
+
 clean:
 	@test ! -e $(KDIR)/Makefile || $(MAKE) $(kbuild) clean
 	@$(MAKE) -C tools clean
@@ -68,8 +74,11 @@ help:
 	@echo "make planted         plant bugs, and see the checkers of those kernels find each"
 	@echo "    BUGS=\"kasan rcu\"    only these (see selftests/planted/bugs)"
 	@echo "make shell           a shell in such a machine, the module loaded; KERNEL=6.12"
+	@echo "make in-tree         put the driver into a kernel's source tree, KERNEL=/path/to/it"
+	@echo "make in-tree-check   do so with the source of Linux 7.3 and 6.12, and build it there"
 	@echo "make lint            every static check, all of which are to be silent"
 	@echo "make clean           remove what was built here"
 	@echo "make distclean       remove the cache of kernels and Debian roots too"
 
-.PHONY: modules install headers check check-all soak fuzz planted demo lint shell clean distclean help
+.PHONY: modules install headers check check-all soak fuzz planted demo lint shell in-tree in-tree-check \
+	clean distclean help
