@@ -14,6 +14,7 @@
 #include <asm/sockios.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <liburing.h>
 #include <libmnl/libmnl.h>
 #include <linux/errqueue.h>
