@@ -193,6 +193,15 @@ newest() {
 	cat "$answer"
 }
 
+# kernel_release SUITE SERIES FLAVOUR: the release of the newest kernel of a series, such as
+# bookworm 6.12 -rt-amd64.
+kernel_release() {
+	apt_of "$1" apt-cache pkgnames "linux-image-$2." | sed 's/^linux-image-//' |
+		grep -xE "[0-9.]+([-+][0-9a-z.]+)?$3" |
+		if [[ $3 == -*-* ]]; then cat; else grep -vE -- "-(rt|cloud)$3\$"; fi |
+		sort -V | tail -n1
+}
+
 # fetch SUITE DIRECTORY PACKAGE...: download packages and unpack them there.
 fetch() {
 	local suite=$1 dir=$2 deb debs
@@ -234,8 +243,8 @@ source_package() {
 	echo "$cache/source/$package.$version.tar.xz"
 }
 
-# in_root ROOT [SOURCE:TARGET]... -- COMMAND...: run a command as the calling user
-# in a Debian root, with directories of the host bound into it. The mounts live in
+# in_root ROOT [SOURCE:TARGET]... -- COMMAND...: run a command as the calling user, or as owner
+# if that is set, in a Debian root, with directories of the host bound into it. The mounts live in
 # a namespace of their own and die with the command.
 in_root() {
 	local root=$1 binds=()
@@ -259,5 +268,5 @@ in_root() {
 		shift "$n"
 		exec chroot --userspec="$owner" "$root" \
 			env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8 "$@"
-	' in_root "$root" "$(id -u):$(id -g)" "${#binds[@]}" "${binds[@]}" "$@"
+	' in_root "$root" "${owner:-$(id -u):$(id -g)}" "${#binds[@]}" "${binds[@]}" "$@"
 }
