@@ -14,6 +14,15 @@ modules: headers
 install: modules
 	$(MAKE) $(kbuild) modules_install
 
+dkms-install: headers
+	@packaging/dkms install "$$(cat $(KDIR)/include/config/kernel.release)"
+
+dkms-remove:
+	@packaging/dkms remove
+
+deb:
+	@packaging/deb
+
 headers:
 	@test -e $(KDIR)/Makefile || { \
 		echo "No kernel headers in $(KDIR)."; \
@@ -54,6 +63,7 @@ in-tree-check:
 clean:
 	@test ! -e $(KDIR)/Makefile || $(MAKE) $(kbuild) clean
 	@$(MAKE) -C tools clean
+	@rm -rf packaging/out
 
 distclean: clean
 	@selftests/qemu/clean
@@ -61,6 +71,9 @@ distclean: clean
 help:
 	@echo "make                 build bsdtun.ko for the running kernel, or with KDIR=... another"
 	@echo "make install         install it for that kernel"
+	@echo "make dkms-install    have DKMS build and install it, for that kernel and those to come"
+	@echo "make dkms-remove     take it from DKMS and from all kernels"
+	@echo "make deb             Debian packages, in packaging/out; SUITE=bookworm or trixie"
 	@echo "make demo            show it at work in a virtual machine"
 	@echo "make check           build and test it on Linux 6.1, 6.12 and 7.3 in virtual machines"
 	@echo "    KERNELS=\"6.12\"       only these (also 6.12-rt, 6.12-cloud, 7.3-rt, ...)"
@@ -80,5 +93,5 @@ help:
 	@echo "make clean           remove what was built here"
 	@echo "make distclean       remove the cache of kernels and Debian roots too"
 
-.PHONY: modules install headers check check-all soak fuzz planted demo lint shell in-tree in-tree-check \
-	clean distclean help
+.PHONY: modules install dkms-install dkms-remove deb headers check check-all soak fuzz planted demo \
+	lint shell in-tree in-tree-check clean distclean help
