@@ -36,6 +36,9 @@ check:
 check-all:
 	@KERNELS="$${KERNELS:-$(all_kernels)}" selftests/qemu/check
 
+check-packages:
+	@selftests/packages/run
+
 soak:
 	@selftests/qemu/soak
 
@@ -82,6 +85,8 @@ help:
 	@echo "    TIMEOUT=900          seconds until a virtual machine is given up"
 	@echo "make check-all       the same on every kernel there is a guest for: real-time and cloud"
 	@echo "                     flavours, arm64 and s390x, and kernels with KASAN, lockdep, KCSAN ..."
+	@echo "make check-packages  install the packages on Debian 12 and 13, boot, use and remove them"
+	@echo "    SUITES=bookworm      only on this"
 	@echo "make soak            everything at once, for BSDTUN_SECONDS=600 on each of those kernels"
 	@echo "make fuzz            a coverage-guided fuzzer on such a kernel, for BSDTUN_SECONDS=600"
 	@echo "make planted         plant bugs, and see the checkers of those kernels find each"
@@ -93,5 +98,5 @@ help:
 	@echo "make clean           remove what was built here"
 	@echo "make distclean       remove the cache of kernels and Debian roots too"
 
-.PHONY: modules install dkms-install dkms-remove deb headers check check-all soak fuzz planted demo \
-	lint shell in-tree in-tree-check clean distclean help
+.PHONY: modules install dkms-install dkms-remove deb headers check check-all check-packages soak \
+	fuzz planted demo lint shell in-tree in-tree-check clean distclean help
