@@ -60,7 +60,7 @@ shell:
 in-tree:
 	@scripts/in-tree "$(KERNEL)"
 
-in-tree-check:
+check-in-tree:
 	@selftests/in-tree/run
 
 clean:
@@ -93,10 +93,10 @@ help:
 	@echo "    BUGS=\"kasan rcu\"    only these (see selftests/planted/bugs)"
 	@echo "make shell           a shell in such a machine, the module loaded; KERNEL=6.12"
 	@echo "make in-tree         put the driver into a kernel's source tree, KERNEL=/path/to/it"
-	@echo "make in-tree-check   do so with the source of Linux 7.3 and 6.12, and build it there"
+	@echo "make check-in-tree   do so with the source of Linux 7.3 and 6.12, and build it there"
 	@echo "make lint            every static check, all of which are to be silent"
 	@echo "make clean           remove what was built here"
 	@echo "make distclean       remove the cache of kernels and Debian roots too"
 
 .PHONY: modules install dkms-install dkms-remove deb headers check check-all check-packages soak \
-	fuzz planted demo lint shell in-tree in-tree-check clean distclean help
+	fuzz planted demo lint shell in-tree check-in-tree clean distclean help
