@@ -1429,7 +1429,7 @@ TEST_F_TIMEOUT(checklist, bug_fill_info_races, 120)
 	uint32_t value[IFLA_BSDTUN_MAX + 1];
 	int i, len, seen[2] = { 0 };
 	const struct nlattr *attr;
-	char buf[256];
+	char buf[1024];
 	void *data = buf;
 	pid_t rival;
 

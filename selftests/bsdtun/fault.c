@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 
 #include <linux/bsdtun.h>
+#include <linux/rtnetlink.h>
 
 #include "kselftest_harness.h"
 #include "util.h"
@@ -210,11 +211,25 @@ static void module_state(FILE *out)
 	fclose(misc);
 }
 
+static void data_state(FILE *out, const char *dev, bool packets)
+{
+	struct rtattr data[256], *attr;
+	int len, i;
+
+	len = link_data(dev, data, sizeof(data));
+	for (attr = data; RTA_OK(attr, len); attr = RTA_NEXT(attr, len)) {
+		if ((attr->rta_type & NLA_TYPE_MASK) == IFLA_BSDTUN_COUNTERS && !packets)
+			continue;
+		fprintf(out, " data ");
+		for (i = 0; i < attr->rta_len; i++)
+			fprintf(out, "%02x", ((unsigned char *)attr)[i]);
+	}
+	fprintf(out, "\n");
+}
+
 static void link_state(FILE *out, const char *dev, bool packets)
 {
-	unsigned char data[256];
 	struct link link;
-	int len, i;
 
 	if (link_get(dev, &link))
 		errx(1, "%s vanished", dev);
@@ -225,10 +240,7 @@ static void link_state(FILE *out, const char *dev, bool packets)
 		fprintf(out, " sent %llu dropped %llu received %llu dropped %llu wrong %llu",
 			link.stats.tx_packets, link.stats.tx_dropped, link.stats.rx_packets,
 			link.stats.rx_dropped, link.stats.rx_errors);
-	len = link_data(dev, data, sizeof(data));
-	for (i = 0; i < len; i++)
-		fprintf(out, "%s%02x", i ? "" : " data ", data[i]);
-	fprintf(out, "\n");
+	data_state(out, dev, packets);
 }
 
 static void links_state(FILE *out, bool packets)

@@ -21,12 +21,18 @@
 
 /* A link as netlink shows it; its MTU stands where no attribute has its place. */
 #define SHOWN_MTU	IFLA_BSDTUN_UNSPEC
+#define MAX_QUEUES	64
 
 struct shown {
 	char name[IFNAMSIZ];
 	char kind[16];
 	bool present[IFLA_BSDTUN_MAX + 1];
 	int64_t value[IFLA_BSDTUN_MAX + 1];
+	bool counted[IFLA_BSDTUN_COUNTER_MAX + 1];
+	int64_t count[IFLA_BSDTUN_COUNTER_MAX + 1];
+	/* The framing of the file that has a queue, or -1; and the files that make no sense. */
+	int framing[MAX_QUEUES];
+	int bad_files;
 };
 
 /* The connection, and the request that is being made. */
@@ -34,6 +40,7 @@ static struct mnl_socket *nl;
 static char request_buf[MESSAGE_ROOM];
 static struct nlmsghdr *request;
 static struct nlattr *info, *data;
+static int queues_wanted;
 
 /* Of the last refusal: its text, and the attribute that it points at. */
 static char text[256];
@@ -84,6 +91,8 @@ static void begin(int flags, const char *name)
 		mnl_attr_put_strz(request, IFLA_IFNAME, name);
 	else if (name)
 		ifi->ifi_index = link_index(name);
+	if (queues_wanted)
+		mnl_attr_put_u32(request, IFLA_NUM_TX_QUEUES, queues_wanted);
 	info = mnl_attr_nest_start(request, IFLA_LINKINFO);
 	mnl_attr_put_strz(request, IFLA_INFO_KIND, "bsdtun");
 	data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
@@ -167,6 +176,43 @@ static int change(const char *name, int attribute, uint32_t value)
 	return commit();
 }
 
+static void parse_counters(const struct nlattr *nest, struct shown *shown)
+{
+	const struct nlattr *attr;
+	int type;
+
+	mnl_attr_for_each_nested(attr, nest) {
+		type = mnl_attr_get_type(attr);
+		if (type <= IFLA_BSDTUN_COUNTER_PAD || type > IFLA_BSDTUN_COUNTER_MAX ||
+		    mnl_attr_get_payload_len(attr) != sizeof(uint64_t))
+			continue;
+		shown->counted[type] = true;
+		shown->count[type] = mnl_attr_get_u64(attr);
+	}
+}
+
+static void parse_files(const struct nlattr *nest, struct shown *shown)
+{
+	const struct nlattr *file, *attr;
+	uint32_t queue;
+	int framing;
+
+	mnl_attr_for_each_nested(file, nest) {
+		queue = MAX_QUEUES;
+		framing = -1;
+		mnl_attr_for_each_nested(attr, file) {
+			if (mnl_attr_get_type(attr) == IFLA_BSDTUN_FILE_QUEUE)
+				queue = mnl_attr_get_u32(attr);
+			if (mnl_attr_get_type(attr) == IFLA_BSDTUN_FILE_FRAMING)
+				framing = mnl_attr_get_u8(attr);
+		}
+		if (mnl_attr_get_type(file) == IFLA_BSDTUN_FILE && queue < MAX_QUEUES)
+			shown->framing[queue] = framing;
+		else
+			shown->bad_files++;
+	}
+}
+
 static void parse_data(const struct nlattr *nest, struct shown *shown)
 {
 	const struct nlattr *attr;
@@ -174,6 +220,14 @@ static void parse_data(const struct nlattr *nest, struct shown *shown)
 
 	mnl_attr_for_each_nested(attr, nest) {
 		type = mnl_attr_get_type(attr);
+		if (type == IFLA_BSDTUN_COUNTERS || type == IFLA_BSDTUN_FILES) {
+			shown->present[type] = true;
+			if (type == IFLA_BSDTUN_COUNTERS)
+				parse_counters(attr, shown);
+			else
+				parse_files(attr, shown);
+			continue;
+		}
 		if (type > IFLA_BSDTUN_MAX ||
 		    mnl_attr_get_payload_len(attr) != (is_u8(type) ? 1 : 4))
 			continue;
@@ -188,6 +242,7 @@ static void parse_link(const struct nlmsghdr *msg, struct shown *shown)
 	const struct nlattr *attr, *nested;
 
 	memset(shown, 0, sizeof(*shown));
+	memset(shown->framing, -1, sizeof(shown->framing));
 	mnl_attr_for_each(attr, msg, sizeof(struct ifinfomsg)) {
 		if (mnl_attr_get_type(attr) == IFLA_IFNAME)
 			snprintf(shown->name, IFNAMSIZ, "%s", mnl_attr_get_str(attr));
@@ -369,9 +424,11 @@ TEST_F(netlink, a_unit_beyond_units_is_ENXIO_with_a_text_that_names_units)
 			TH_LOG("unit %u", units[i]);
 		}
 		EXPECT_TRUE(text_says("units")) TH_LOG("%s", text);
+		EXPECT_EQ(IFLA_BSDTUN_UNIT, culprit);
 	}
 	EXPECT_EQ(-ENXIO, add("bsdtun4095"));
 	EXPECT_TRUE(text_says("units")) TH_LOG("%s", text);
+	EXPECT_EQ(IFLA_IFNAME, culprit);
 	EXPECT_EQ(-ENXIO, add("bsdtun99999999"));
 	EXPECT_TRUE(text_says("units")) TH_LOG("%s", text);
 	EXPECT_EQ(0, link_index("vpn"));
@@ -382,9 +439,28 @@ TEST_F(netlink, a_unit_that_has_an_interface_is_EBUSY_with_a_text)
 	ASSERT_EQ(0, add_with("vpn", IFLA_BSDTUN_UNIT, 5));
 	EXPECT_EQ(-EBUSY, add_with("vpn2", IFLA_BSDTUN_UNIT, 5));
 	EXPECT_TRUE(text_says("unit")) TH_LOG("%s", text);
+	EXPECT_EQ(IFLA_BSDTUN_UNIT, culprit);
 	EXPECT_EQ(-EBUSY, add("bsdtun5"));
 	EXPECT_TRUE(text_says("unit")) TH_LOG("%s", text);
+	EXPECT_EQ(IFLA_IFNAME, culprit);
 	EXPECT_EQ(0, link_index("vpn2"));
+}
+
+TEST_F(netlink, a_unit_whose_name_is_taken_is_EEXIST_with_a_text)
+{
+	ASSERT_EQ(0, add_with("vpn", IFLA_BSDTUN_UNIT, 0));
+	ASSERT_EQ(0, link_rename("vpn", "bsdtun5"));
+	EXPECT_EQ(-EEXIST, add_with(NULL, IFLA_BSDTUN_UNIT, 5));
+	EXPECT_TRUE(text_says("name")) TH_LOG("%s", text);
+}
+
+TEST_F(netlink, more_than_64_queues_are_EINVAL_with_a_text)
+{
+	queues_wanted = MAX_QUEUES + 1;
+	EXPECT_EQ(-EINVAL, add("vpn"));
+	EXPECT_TRUE(text_says("numtxqueues")) TH_LOG("%s", text);
+	EXPECT_EQ(IFLA_NUM_TX_QUEUES, culprit);
+	EXPECT_EQ(0, link_index("vpn"));
 }
 
 TEST_F(netlink, an_owner_or_group_can_be_taken_away)
@@ -406,6 +482,7 @@ TEST_F(netlink, the_mode_while_up_is_EBUSY_with_a_text)
 	ASSERT_EQ(0, link_up("vpn"));
 	EXPECT_EQ(-EBUSY, change("vpn", IFLA_BSDTUN_MODE, BSDTUN_MODE_BROADCAST));
 	EXPECT_TRUE(text_says("up")) TH_LOG("%s", text);
+	EXPECT_EQ(IFLA_BSDTUN_MODE, culprit);
 	EXPECT_EQ(BSDTUN_MODE_POINTOPOINT, value_of("vpn", IFLA_BSDTUN_MODE));
 	ASSERT_EQ(0, link_down("vpn"));
 	EXPECT_EQ(0, change("vpn", IFLA_BSDTUN_MODE, BSDTUN_MODE_BROADCAST));
@@ -462,6 +539,108 @@ TEST_F(netlink, the_owner_process_is_shown)
 	EXPECT_EQ(child, value_of("bsdtun5", IFLA_BSDTUN_PID));
 	close(fd);
 	EXPECT_EQ(0, value_of("bsdtun5", IFLA_BSDTUN_PID));
+}
+
+TEST_F(netlink, each_counter_is_shown_and_agrees_with_ethtool)
+{
+	static const char * const names[IFLA_BSDTUN_COUNTER_MAX + 1] = {
+		[IFLA_BSDTUN_COUNTER_TX_NO_READER] = "tx_dropped_no_reader",
+		[IFLA_BSDTUN_COUNTER_TX_FAMILY] = "tx_dropped_family",
+		[IFLA_BSDTUN_COUNTER_TX_FULL] = "tx_dropped_full",
+		[IFLA_BSDTUN_COUNTER_TX_NOMEM] = "tx_dropped_nomem",
+		[IFLA_BSDTUN_COUNTER_TX_PURGED] = "tx_dropped_purged",
+		[IFLA_BSDTUN_COUNTER_TX_FAULT] = "tx_dropped_fault",
+		[IFLA_BSDTUN_COUNTER_RX_ERROR_LENGTH] = "rx_errors_length",
+		[IFLA_BSDTUN_COUNTER_RX_ERROR_FAMILY] = "rx_errors_family",
+		[IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT] = "rx_errors_fault",
+		[IFLA_BSDTUN_COUNTER_RX_DOWN] = "rx_dropped_down",
+		[IFLA_BSDTUN_COUNTER_RX_NOMEM] = "rx_dropped_nomem",
+	};
+	static const unsigned char packet[TUNMRU + 1] = { 0x45 };
+	struct shown shown;
+	int fd, i, sock;
+
+	/* Of what can be brought about without further ado each another number */
+	machine_setup(&fd, &sock);
+	nl = connect_netlink(0);
+	ASSERT_NE(NULL, nl);
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(-1, write(fd, packet, sizeof(packet)));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(-1, write(fd, "P", 1));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(-1, write(fd, before_hole(0), 128));
+	for (i = 0; i < 5; i++) {
+		send_numbers(sock, i, 1);
+		ASSERT_EQ(-1, read(fd, before_hole(0), 128));
+	}
+	send_numbers(sock, 0, 6);
+	ASSERT_EQ(0, link_down(DEV));
+	for (i = 0; i < 7; i++)
+		ASSERT_EQ(1, write(fd, "E", 1));
+
+	ASSERT_EQ(0, show(DEV, 0, &shown));
+	EXPECT_EQ(2, shown.count[IFLA_BSDTUN_COUNTER_RX_ERROR_LENGTH]);
+	EXPECT_EQ(3, shown.count[IFLA_BSDTUN_COUNTER_RX_ERROR_FAMILY]);
+	EXPECT_EQ(4, shown.count[IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT]);
+	EXPECT_EQ(5, shown.count[IFLA_BSDTUN_COUNTER_TX_FAULT]);
+	EXPECT_EQ(6, shown.count[IFLA_BSDTUN_COUNTER_TX_PURGED]);
+	EXPECT_EQ(7, shown.count[IFLA_BSDTUN_COUNTER_RX_DOWN]);
+	for (i = IFLA_BSDTUN_COUNTER_PAD + 1; i <= IFLA_BSDTUN_COUNTER_MAX; i++) {
+		EXPECT_TRUE(shown.counted[i]) TH_LOG("counter %d", i);
+		EXPECT_EQ(counter(DEV, names[i]), shown.count[i]) {
+			TH_LOG("counter %d", i);
+		}
+	}
+	link_del(DEV);
+}
+
+TEST_F(netlink, the_framing_of_each_open_file_is_shown)
+{
+	struct shown shown;
+	int fds[3], i, on = 1;
+
+	queues_wanted = 4;
+	ASSERT_EQ(0, add_with("bsdtun5", IFLA_BSDTUN_FRAMING, BSDTUN_FRAMING_AF));
+	queues_wanted = 0;
+	ASSERT_EQ(0, show("bsdtun5", 0, &shown));
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(-1, shown.framing[i]);
+	for (i = 0; i < 3; i++)
+		fds[i] = unit_open(5, O_RDWR);
+	ASSERT_EQ(0, ioctl(fds[1], TUNSLMODE, &on));
+	on = 0;
+	ASSERT_EQ(0, ioctl(fds[2], TUNSIFHEAD, &on));
+	ASSERT_EQ(0, show("bsdtun5", 0, &shown));
+	EXPECT_EQ(BSDTUN_FRAMING_AF, shown.framing[0]);
+	EXPECT_EQ(BSDTUN_FRAMING_SOCKADDR, shown.framing[1]);
+	EXPECT_EQ(BSDTUN_FRAMING_NONE, shown.framing[2]);
+	EXPECT_EQ(-1, shown.framing[3]);
+	close(fds[0]);
+	ASSERT_EQ(0, show("bsdtun5", 0, &shown));
+	EXPECT_EQ(-1, shown.framing[0]);
+	EXPECT_EQ(BSDTUN_FRAMING_SOCKADDR, shown.framing[1]);
+	EXPECT_EQ(0, shown.bad_files);
+}
+
+/* The largest message that there is. */
+TEST_F(netlink, sixty_four_open_files_are_shown)
+{
+	struct shown shown;
+	int i;
+
+	queues_wanted = MAX_QUEUES;
+	ASSERT_EQ(0, add("bsdtun5"));
+	queues_wanted = 0;
+	for (i = 0; i < MAX_QUEUES; i++)
+		ASSERT_LE(0, unit_open(5, O_RDWR));
+	ASSERT_EQ(0, show("bsdtun5", 0, &shown));
+	EXPECT_EQ(MAX_QUEUES, shown.value[IFLA_BSDTUN_OPENS]);
+	EXPECT_EQ(0, shown.bad_files);
+	for (i = 0; i < MAX_QUEUES; i++)
+		EXPECT_EQ(BSDTUN_FRAMING_NONE, shown.framing[i]) TH_LOG("file %d", i);
+	ASSERT_EQ(0, show("bsdtun5", NLM_F_DUMP, &shown));
+	EXPECT_EQ(BSDTUN_FRAMING_NONE, shown.framing[MAX_QUEUES - 1]);
 }
 
 /* What can be changed, and what it becomes. */
@@ -651,10 +830,12 @@ FIXTURE_VARIANT_ADD(refused, unit) { IFLA_BSDTUN_UNIT, 3, "unit", true };
 FIXTURE_VARIANT_ADD(refused, pid) { IFLA_BSDTUN_PID, 1, "process", false };
 FIXTURE_VARIANT_ADD(refused, queues) { IFLA_BSDTUN_QUEUES, 2, "numtxqueues", false };
 FIXTURE_VARIANT_ADD(refused, opens) { IFLA_BSDTUN_OPENS, 1, "open", false };
-FIXTURE_VARIANT_ADD(refused, mode_2) { IFLA_BSDTUN_MODE, 2, "range", false };
-FIXTURE_VARIANT_ADD(refused, mode_255) { IFLA_BSDTUN_MODE, 255, "range", false };
-FIXTURE_VARIANT_ADD(refused, transient_2) { IFLA_BSDTUN_TRANSIENT, 2, "range", false };
-FIXTURE_VARIANT_ADD(refused, framing_2) { IFLA_BSDTUN_FRAMING, 2, "range", false };
+FIXTURE_VARIANT_ADD(refused, mode_2) { IFLA_BSDTUN_MODE, 2, "broadcast", false };
+FIXTURE_VARIANT_ADD(refused, mode_255) { IFLA_BSDTUN_MODE, 255, "broadcast", false };
+FIXTURE_VARIANT_ADD(refused, transient_2) { IFLA_BSDTUN_TRANSIENT, 2, "transient", false };
+FIXTURE_VARIANT_ADD(refused, framing_2) { IFLA_BSDTUN_FRAMING, 2, "framing", false };
+FIXTURE_VARIANT_ADD(refused, counters) { IFLA_BSDTUN_COUNTERS, 0, "counters", false };
+FIXTURE_VARIANT_ADD(refused, files) { IFLA_BSDTUN_FILES, 0, "ioctl", false };
 
 FIXTURE_SETUP(refused)
 {

@@ -628,6 +628,43 @@ TEST_F(others, hardware_address_is_of_the_type_none_and_zero)
 	EXPECT_TRUE(as_wanted());
 }
 
+static void check_counters(struct __test_metadata *_metadata, struct rtattr *nest)
+{
+	int type, expected = IFLA_BSDTUN_COUNTER_PAD + 1, len = RTA_PAYLOAD(nest);
+	struct rtattr *attr;
+
+	for (attr = RTA_DATA(nest); RTA_OK(attr, len); attr = RTA_NEXT(attr, len)) {
+		type = attr->rta_type;
+		if (type == IFLA_BSDTUN_COUNTER_PAD) {
+			EXPECT_EQ(RTA_LENGTH(0), attr->rta_len);
+			continue;
+		}
+		EXPECT_EQ(expected, type);
+		EXPECT_EQ(RTA_LENGTH(8), attr->rta_len) TH_LOG("counter %d", type);
+		expected = type + 1;
+	}
+	EXPECT_EQ(0, len);
+	EXPECT_EQ(IFLA_BSDTUN_COUNTER_MAX + 1, expected);
+}
+
+/* One file is open. */
+static void check_files(struct __test_metadata *_metadata, struct rtattr *nest)
+{
+	static const unsigned char zeros[4];
+	struct rtattr *file = RTA_DATA(nest);
+	struct rtattr *queue = RTA_DATA(file);
+	struct rtattr *framing = (void *)queue + RTA_SPACE(4);
+
+	ASSERT_EQ(RTA_SPACE(RTA_SPACE(4) + RTA_SPACE(1)), RTA_PAYLOAD(nest));
+	EXPECT_EQ(IFLA_BSDTUN_FILE, file->rta_type & NLA_TYPE_MASK);
+	EXPECT_EQ(RTA_SPACE(4) + RTA_SPACE(1), RTA_PAYLOAD(file));
+	EXPECT_EQ(IFLA_BSDTUN_FILE_QUEUE, queue->rta_type);
+	EXPECT_EQ(RTA_LENGTH(4), queue->rta_len);
+	EXPECT_EQ(IFLA_BSDTUN_FILE_FRAMING, framing->rta_type);
+	EXPECT_EQ(RTA_LENGTH(1), framing->rta_len);
+	EXPECT_EQ(0, memcmp(RTA_DATA(framing) + 1, zeros, 3));
+}
+
 /* Each attribute once, of its own length, behind it zeros up to the next, and no more. */
 TEST_F(others, netlink_attributes_have_their_lengths_and_zeros_for_padding)
 {
@@ -640,7 +677,7 @@ TEST_F(others, netlink_attributes_have_their_lengths_and_zeros_for_padding)
 	len = link_data(DEV, arg, 1024);
 	ASSERT_LT(0, len);
 	for (; RTA_OK(attr, len); attr = RTA_NEXT(attr, len)) {
-		type = attr->rta_type;
+		type = attr->rta_type & NLA_TYPE_MASK;
 		ASSERT_LE(IFLA_BSDTUN_UNIT, type);
 		ASSERT_GE(IFLA_BSDTUN_MAX, type);
 		EXPECT_FALSE(seen[type]) TH_LOG("attribute %d", type);
@@ -654,6 +691,12 @@ TEST_F(others, netlink_attributes_have_their_lengths_and_zeros_for_padding)
 			EXPECT_EQ(0, memcmp(RTA_DATA(attr) + 1, zeros, 3)) {
 				TH_LOG("attribute %d", type);
 			}
+			break;
+		case IFLA_BSDTUN_COUNTERS:
+			check_counters(_metadata, attr);
+			break;
+		case IFLA_BSDTUN_FILES:
+			check_files(_metadata, attr);
 			break;
 		default:
 			EXPECT_EQ(RTA_LENGTH(4), attr->rta_len) TH_LOG("attribute %d", type);

@@ -757,7 +757,7 @@ static int prepare(struct stage *stage, const struct line *line)
 struct view {
 	bool there;
 	struct link link;
-	unsigned char data[256];
+	unsigned char data[1024];
 };
 
 static void look(const struct stage *stage, struct view *view)

@@ -77,7 +77,7 @@ static void put_info_data(struct message *msg, const struct call *call)
 {
 	static const uint8_t is_byte[] = {
 		[IFLA_BSDTUN_MODE] = 1, [IFLA_BSDTUN_TRANSIENT] = 1, [IFLA_BSDTUN_FRAMING] = 1,
-		[IFLA_BSDTUN_OPENS + 1] = 0,
+		[IFLA_BSDTUN_MAX + 1] = 0,
 	};
 	enum malformed wrong = call->arg[5];
 	unsigned int type;
@@ -87,7 +87,7 @@ static void put_info_data(struct message *msg, const struct call *call)
 		msg->head.nlmsg_len = NLMSG_ALIGN(msg->head.nlmsg_len) + call->len;
 		return;
 	}
-	for (type = 0; type <= IFLA_BSDTUN_OPENS + 1; type++) {
+	for (type = 0; type <= IFLA_BSDTUN_MAX + 1; type++) {
 		uint32_t value = choose_value(call->arg[4], type);
 		size_t len = is_byte[type] ? 1 : sizeof(value);
 		uint64_t wide = value;

@@ -372,6 +372,26 @@ pid_t bsdtun_device_pid(struct bsdtun_device *bt)
 }
 
 /**
+ * bsdtun_device_framing - the framing of the file that has a queue open
+ * @bt: the interface
+ * @index: which of its queues
+ *
+ * Context: Process context.
+ * Return: enum bsdtun_framing, or -ENOENT if no file has it open.
+ */
+int bsdtun_device_framing(struct bsdtun_device *bt, unsigned int index)
+{
+	struct netdev_queue *txq = netdev_get_tx_queue(bt->dev, index);
+	int framing = -ENOENT;
+
+	__netif_tx_lock_bh(txq);
+	if (bt->queues[index])
+		framing = bt->queues[index]->prefix;
+	__netif_tx_unlock_bh(txq);
+	return framing;
+}
+
+/**
  * bsdtun_device_changed - tell netlink's listeners of a changed property
  * @bt: the interface
  *

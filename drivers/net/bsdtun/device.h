@@ -110,6 +110,7 @@ bool bsdtun_device_permitted(const struct bsdtun_device *bt);
 int bsdtun_device_set_mode(struct bsdtun_device *bt, unsigned int flags);
 void bsdtun_device_set_pid(struct bsdtun_device *bt, struct pid *pid);
 pid_t bsdtun_device_pid(struct bsdtun_device *bt);
+int bsdtun_device_framing(struct bsdtun_device *bt, unsigned int index);
 void bsdtun_device_changed(struct bsdtun_device *bt);
 
 u64 bsdtun_device_counter(const struct bsdtun_device *bt,

@@ -34,6 +34,12 @@ static const struct {
 	{ AF_APPLETALK,		htons(ETH_P_ATALK) },
 };
 
+const char * const bsdtun_frame_names[] = {
+	[BSDTUN_FRAMING_NONE]		= "none",
+	[BSDTUN_FRAMING_AF]		= "af",
+	[BSDTUN_FRAMING_SOCKADDR]	= "sockaddr",
+};
+
 /* The next hop of a packet in the ring, in skb->cb. */
 struct next_hop {
 	struct in6_addr addr6;

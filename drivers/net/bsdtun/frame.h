@@ -5,6 +5,7 @@
 #include <linux/if_ether.h>
 #include <linux/skbuff.h>
 #include <linux/types.h>
+#include <uapi/linux/bsdtun.h>
 
 struct iov_iter;
 
@@ -15,10 +16,13 @@ struct iov_iter;
  * @BSDTUN_PREFIX_SOCKADDR: the next hop's socket address, read only (TUNSLMODE)
  */
 enum bsdtun_prefix {
-	BSDTUN_PREFIX_NONE,
-	BSDTUN_PREFIX_AF,
-	BSDTUN_PREFIX_SOCKADDR,
+	BSDTUN_PREFIX_NONE = BSDTUN_FRAMING_NONE,
+	BSDTUN_PREFIX_AF = BSDTUN_FRAMING_AF,
+	BSDTUN_PREFIX_SOCKADDR = BSDTUN_FRAMING_SOCKADDR,
 };
+
+/* What people call them; enum bsdtun_framing is the index. */
+extern const char * const bsdtun_frame_names[];
 
 bool bsdtun_frame_carries_other(enum bsdtun_prefix prefix, __be16 protocol);
 void bsdtun_frame_keep_next_hop(struct sk_buff *skb);

@@ -20,10 +20,9 @@ static const struct nla_policy policy[IFLA_BSDTUN_MAX + 1] = {
 	[IFLA_BSDTUN_UNIT]	= { .type = NLA_U32 },
 	[IFLA_BSDTUN_OWNER]	= { .type = NLA_U32 },
 	[IFLA_BSDTUN_GROUP]	= { .type = NLA_U32 },
-	[IFLA_BSDTUN_MODE]	= NLA_POLICY_MAX(NLA_U8,
-						 BSDTUN_MODE_BROADCAST),
-	[IFLA_BSDTUN_TRANSIENT]	= NLA_POLICY_MAX(NLA_U8, 1),
-	[IFLA_BSDTUN_FRAMING]	= NLA_POLICY_MAX(NLA_U8, BSDTUN_FRAMING_AF),
+	[IFLA_BSDTUN_MODE]	= { .type = NLA_U8 },
+	[IFLA_BSDTUN_TRANSIENT]	= { .type = NLA_U8 },
+	[IFLA_BSDTUN_FRAMING]	= { .type = NLA_U8 },
 	[IFLA_BSDTUN_PID]	= {
 		.type = NLA_REJECT,
 		.reject_message = "the owner process is set by who opens the device",
@@ -36,7 +35,58 @@ static const struct nla_policy policy[IFLA_BSDTUN_MAX + 1] = {
 		.type = NLA_REJECT,
 		.reject_message = "the number of open files can only be read",
 	},
+	[IFLA_BSDTUN_COUNTERS]	= {
+		.type = NLA_REJECT,
+		.reject_message = "the counters of lost packets can only be read",
+	},
+	[IFLA_BSDTUN_FILES]	= {
+		.type = NLA_REJECT,
+		.reject_message = "an open file chooses its framing by ioctl",
+	},
 };
+
+static const u8 counter_attributes[BSDTUN_COUNTERS] = {
+	[BSDTUN_TX_NO_READER]	= IFLA_BSDTUN_COUNTER_TX_NO_READER,
+	[BSDTUN_TX_FAMILY]	= IFLA_BSDTUN_COUNTER_TX_FAMILY,
+	[BSDTUN_TX_FULL]	= IFLA_BSDTUN_COUNTER_TX_FULL,
+	[BSDTUN_TX_NOMEM]	= IFLA_BSDTUN_COUNTER_TX_NOMEM,
+	[BSDTUN_TX_PURGED]	= IFLA_BSDTUN_COUNTER_TX_PURGED,
+	[BSDTUN_TX_FAULT]	= IFLA_BSDTUN_COUNTER_TX_FAULT,
+	[BSDTUN_RX_ERROR_LENGTH] = IFLA_BSDTUN_COUNTER_RX_ERROR_LENGTH,
+	[BSDTUN_RX_ERROR_FAMILY] = IFLA_BSDTUN_COUNTER_RX_ERROR_FAMILY,
+	[BSDTUN_RX_ERROR_FAULT]	= IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT,
+	[BSDTUN_RX_DOWN]	= IFLA_BSDTUN_COUNTER_RX_DOWN,
+	[BSDTUN_RX_NOMEM]	= IFLA_BSDTUN_COUNTER_RX_NOMEM,
+};
+
+static bool is_over(const struct nlattr *attr, u8 max)
+{
+	return attr && nla_get_u8(attr) > max;
+}
+
+/* A range in the policy would say no more than that something is out of it. */
+static int validate(struct nlattr *tb[], struct nlattr *data[],
+		    struct netlink_ext_ack *extack)
+{
+	if (!data)
+		return 0;
+	if (is_over(data[IFLA_BSDTUN_MODE], BSDTUN_MODE_BROADCAST)) {
+		NL_SET_ERR_MSG_ATTR(extack, data[IFLA_BSDTUN_MODE],
+				    "mode is 0 (pointopoint) or 1 (broadcast)");
+		return -ERANGE;
+	}
+	if (is_over(data[IFLA_BSDTUN_TRANSIENT], 1)) {
+		NL_SET_ERR_MSG_ATTR(extack, data[IFLA_BSDTUN_TRANSIENT],
+				    "transient is 0, or 1 for deletion at the last close");
+		return -ERANGE;
+	}
+	if (is_over(data[IFLA_BSDTUN_FRAMING], BSDTUN_FRAMING_AF)) {
+		NL_SET_ERR_MSG_ATTR(extack, data[IFLA_BSDTUN_FRAMING],
+				    "framing is 0 (none) or 1 (af); an open file chooses others by ioctl");
+		return -ERANGE;
+	}
+	return 0;
+}
 
 static int check_id(struct nlattr *attr, bool valid,
 		    struct netlink_ext_ack *extack)
@@ -96,15 +146,18 @@ static int configure(struct bsdtun_device *bt, struct nlattr *data[],
 	return 0;
 }
 
-static int check_unit(int unit, struct netlink_ext_ack *extack)
+/* @attr asks for the unit. */
+static int check_unit(int unit, const struct nlattr *attr,
+		      struct netlink_ext_ack *extack)
 {
 	if (unit < 0 || unit >= bsdtun_unit_nodes()) {
-		NL_SET_ERR_MSG(extack,
-			       "unit has no device node; raise the module parameter units");
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "unit has no device node; raise the module parameter units");
 		return -ENXIO;
 	}
 	if (bsdtun_unit_device(unit)) {
-		NL_SET_ERR_MSG(extack, "unit has an interface already");
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "unit has an interface already; it may have another name or network namespace");
 		return -EBUSY;
 	}
 	return unit;
@@ -113,10 +166,15 @@ static int check_unit(int unit, struct netlink_ext_ack *extack)
 /* Which unit a new link is to be: the one that its name says, else the one
  * that is asked for, else the lowest that is free.
  */
-static int choose_unit(const char *name, struct nlattr *wanted,
+static int choose_unit(const struct net_device *dev,
+		       const struct rtnl_newlink_params *params,
 		       struct netlink_ext_ack *extack)
 {
-	int unit = bsdtun_unit_by_name(name);
+	int unit = bsdtun_unit_by_name(dev->name);
+	const struct nlattr *wanted = NULL;
+
+	if (params->data)
+		wanted = params->data[IFLA_BSDTUN_UNIT];
 
 	if (unit != BSDTUN_UNIT_NONE) {
 		if (wanted && nla_get_u32(wanted) != unit) {
@@ -124,10 +182,10 @@ static int choose_unit(const char *name, struct nlattr *wanted,
 					    "the name is that of another unit");
 			return -EINVAL;
 		}
-		return check_unit(unit, extack);
+		return check_unit(unit, params->tb[IFLA_IFNAME], extack);
 	}
 	if (wanted)
-		return check_unit(nla_get_u32(wanted), extack);
+		return check_unit(nla_get_u32(wanted), wanted, extack);
 
 	unit = bsdtun_unit_lowest_free(bsdtun_unit_nodes());
 	if (unit == BSDTUN_UNIT_NONE) {
@@ -158,11 +216,11 @@ static int newlink(struct net_device *dev, struct rtnl_newlink_params *params,
 		return -EPERM;
 	}
 	if (dev->num_tx_queues > BSDTUN_MAX_QUEUES) {
-		NL_SET_ERR_MSG(extack, "more queues than 64");
+		NL_SET_ERR_MSG_ATTR(extack, params->tb[IFLA_NUM_TX_QUEUES],
+				    "numtxqueues is 64 at most");
 		return -EINVAL;
 	}
-	err = choose_unit(dev->name, data ? data[IFLA_BSDTUN_UNIT] : NULL,
-			  extack);
+	err = choose_unit(dev, params, extack);
 	if (err < 0)
 		return err;
 	bt->unit = err;
@@ -176,7 +234,11 @@ static int newlink(struct net_device *dev, struct rtnl_newlink_params *params,
 		if (err)
 			return err;
 	}
-	return register_netdevice(dev);
+	err = register_netdevice(dev);
+	if (err == -EEXIST)
+		NL_SET_ERR_MSG_ATTR(extack, params->tb[IFLA_IFNAME],
+				    "an interface has the name already; give the link another one");
+	return err;
 }
 
 DEFINE_NEWLINK_ADAPTER(newlink)
@@ -213,7 +275,62 @@ static size_t get_size(const struct net_device *dev)
 	       nla_total_size(sizeof(u8)) +	/* IFLA_BSDTUN_FRAMING */
 	       nla_total_size(sizeof(u32)) +	/* IFLA_BSDTUN_PID */
 	       nla_total_size(sizeof(u32)) +	/* IFLA_BSDTUN_QUEUES */
-	       nla_total_size(sizeof(u32));	/* IFLA_BSDTUN_OPENS */
+	       nla_total_size(sizeof(u32)) +	/* IFLA_BSDTUN_OPENS */
+	       nla_total_size(0) +		/* IFLA_BSDTUN_COUNTERS */
+	       nla_total_size_64bit(sizeof(u64)) * BSDTUN_COUNTERS +
+	       nla_total_size(0) +		/* IFLA_BSDTUN_FILES */
+	       (nla_total_size(0) +		/* IFLA_BSDTUN_FILE */
+		nla_total_size(sizeof(u32)) +	/* IFLA_BSDTUN_FILE_QUEUE */
+		nla_total_size(sizeof(u8))) *	/* IFLA_BSDTUN_FILE_FRAMING */
+	       dev->num_tx_queues;		/* it may be opened meanwhile */
+}
+
+static int fill_counters(struct sk_buff *skb, const struct bsdtun_device *bt)
+{
+	enum bsdtun_counter i;
+	struct nlattr *nest;
+
+	nest = nla_nest_start(skb, IFLA_BSDTUN_COUNTERS);
+	if (!nest)
+		return -EMSGSIZE;
+	for (i = 0; i < BSDTUN_COUNTERS; i++)
+		if (nla_put_u64_64bit(skb, counter_attributes[i],
+				      bsdtun_device_counter(bt, i),
+				      IFLA_BSDTUN_COUNTER_PAD))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int fill_file(struct sk_buff *skb, u32 index, u8 framing)
+{
+	struct nlattr *nest;
+
+	nest = nla_nest_start(skb, IFLA_BSDTUN_FILE);
+	if (!nest ||
+	    nla_put_u32(skb, IFLA_BSDTUN_FILE_QUEUE, index) ||
+	    nla_put_u8(skb, IFLA_BSDTUN_FILE_FRAMING, framing))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int fill_files(struct sk_buff *skb, struct bsdtun_device *bt)
+{
+	struct nlattr *nest;
+	unsigned int i;
+	int framing;
+
+	nest = nla_nest_start(skb, IFLA_BSDTUN_FILES);
+	if (!nest)
+		return -EMSGSIZE;
+	for (i = 0; i < bt->dev->num_tx_queues; i++) {
+		framing = bsdtun_device_framing(bt, i);
+		if (framing >= 0 && fill_file(skb, i, framing))
+			return -EMSGSIZE;
+	}
+	nla_nest_end(skb, nest);
+	return 0;
 }
 
 /* Newer kernels call this without RTNL. */
@@ -241,7 +358,9 @@ static int fill_info(struct sk_buff *skb, const struct net_device *dev)
 	    nla_put_u8(skb, IFLA_BSDTUN_FRAMING, READ_ONCE(bt->framing)) ||
 	    nla_put_u32(skb, IFLA_BSDTUN_PID, bsdtun_device_pid(bt)) ||
 	    nla_put_u32(skb, IFLA_BSDTUN_QUEUES, dev->num_tx_queues) ||
-	    nla_put_u32(skb, IFLA_BSDTUN_OPENS, READ_ONCE(bt->opens)))
+	    nla_put_u32(skb, IFLA_BSDTUN_OPENS, READ_ONCE(bt->opens)) ||
+	    fill_counters(skb, bt) ||
+	    fill_files(skb, bt))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -252,6 +371,7 @@ struct rtnl_link_ops bsdtun_netlink_ops = {
 	.setup		= bsdtun_device_setup,
 	.maxtype	= IFLA_BSDTUN_MAX,
 	.policy		= policy,
+	.validate	= validate,
 	.newlink	= NEWLINK_OP(newlink),
 	.changelink	= changelink,
 	.get_size	= get_size,

@@ -3,6 +3,7 @@
 
 #include "sysfs.h"
 #include "device.h"
+#include "frame.h"
 
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -16,11 +17,6 @@
 static const char * const mode_names[] = {
 	[BSDTUN_MODE_POINTOPOINT]	= "pointopoint",
 	[BSDTUN_MODE_BROADCAST]		= "broadcast",
-};
-
-static const char * const framing_names[] = {
-	[BSDTUN_FRAMING_NONE]	= "none",
-	[BSDTUN_FRAMING_AF]	= "af",
 };
 
 static struct bsdtun_device *to_bt(struct device *dev)
@@ -201,12 +197,13 @@ static ssize_t framing_show(struct device *dev, struct device_attribute *attr,
 			    char *buf)
 {
 	return sysfs_emit(buf, "%s\n",
-			  framing_names[READ_ONCE(to_bt(dev)->framing)]);
+			  bsdtun_frame_names[READ_ONCE(to_bt(dev)->framing)]);
 }
 
 static int set_framing(struct bsdtun_device *bt, const char *buf)
 {
-	int framing = sysfs_match_string(framing_names, buf);
+	int framing = __sysfs_match_string(bsdtun_frame_names,
+					   BSDTUN_FRAMING_AF + 1, buf);
 
 	if (framing < 0)
 		return framing;

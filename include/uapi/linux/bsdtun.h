@@ -126,13 +126,16 @@ enum bsdtun_mode {
 };
 
 /**
- * enum bsdtun_framing - what precedes a packet for whoever opens the device
+ * enum bsdtun_framing - what precedes a packet
  * @BSDTUN_FRAMING_NONE: nothing, the default
  * @BSDTUN_FRAMING_AF: the address family, as after TUNSIFHEAD; OpenBSD's way
+ * @BSDTUN_FRAMING_SOCKADDR: the next hop, as after TUNSLMODE; of an open file
+ *	only, not what files that will be opened begin with
  */
 enum bsdtun_framing {
 	BSDTUN_FRAMING_NONE,
-	BSDTUN_FRAMING_AF
+	BSDTUN_FRAMING_AF,
+	BSDTUN_FRAMING_SOCKADDR
 };
 
 /* IFLA_BSDTUN_OWNER and IFLA_BSDTUN_GROUP: none set. */
@@ -146,11 +149,15 @@ enum bsdtun_framing {
  * @IFLA_BSDTUN_GROUP: u32, group that may open the unit, or %BSDTUN_ID_NONE
  * @IFLA_BSDTUN_MODE: u8, enum bsdtun_mode; EBUSY while the link is up
  * @IFLA_BSDTUN_TRANSIENT: u8, 1 if the last close deletes the link, else 0
- * @IFLA_BSDTUN_FRAMING: u8, enum bsdtun_framing, for the files opened after
+ * @IFLA_BSDTUN_FRAMING: u8, %BSDTUN_FRAMING_NONE or %BSDTUN_FRAMING_AF, for the
+ *	files opened after
  * @IFLA_BSDTUN_PID: u32, owner process, 0 if none; read only
  * @IFLA_BSDTUN_QUEUES: u32, how many opens there may be at once; read only,
  *	set by IFLA_NUM_TX_QUEUES when the link is made
  * @IFLA_BSDTUN_OPENS: u32, how many there are; read only
+ * @IFLA_BSDTUN_COUNTERS: nested, packets lost by cause, IFLA_BSDTUN_COUNTER_ as
+ *	below; read only
+ * @IFLA_BSDTUN_FILES: nested, an %IFLA_BSDTUN_FILE for each open file; read only
  */
 enum {
 	IFLA_BSDTUN_UNSPEC,
@@ -163,10 +170,74 @@ enum {
 	IFLA_BSDTUN_PID,
 	IFLA_BSDTUN_QUEUES,
 	IFLA_BSDTUN_OPENS,
+	IFLA_BSDTUN_COUNTERS,
+	IFLA_BSDTUN_FILES,
 	/* private: */
 	__IFLA_BSDTUN_MAX
 };
 
 #define IFLA_BSDTUN_MAX		(__IFLA_BSDTUN_MAX - 1)
+
+/**
+ * enum - netlink attributes in IFLA_BSDTUN_COUNTERS, packets of type u64
+ * @IFLA_BSDTUN_COUNTER_UNSPEC: unused
+ * @IFLA_BSDTUN_COUNTER_PAD: aligns what follows, where that is needed
+ * @IFLA_BSDTUN_COUNTER_TX_NO_READER: no file had the queue open
+ * @IFLA_BSDTUN_COUNTER_TX_FAMILY: the framing cannot carry the protocol
+ * @IFLA_BSDTUN_COUNTER_TX_FULL: the ring was full and there was no qdisc
+ * @IFLA_BSDTUN_COUNTER_TX_NOMEM: the sender's memory could not be copied
+ * @IFLA_BSDTUN_COUNTER_TX_PURGED: queued at close, down or change of framing
+ * @IFLA_BSDTUN_COUNTER_TX_FAULT: read(2) failed with EFAULT
+ * @IFLA_BSDTUN_COUNTER_RX_ERROR_LENGTH: write(2) failed with EIO, too long or short
+ * @IFLA_BSDTUN_COUNTER_RX_ERROR_FAMILY: write(2) failed with EAFNOSUPPORT
+ * @IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT: write(2) failed with EFAULT
+ * @IFLA_BSDTUN_COUNTER_RX_DOWN: written while the interface was down
+ * @IFLA_BSDTUN_COUNTER_RX_NOMEM: write(2) failed with ENOBUFS
+ */
+enum {
+	IFLA_BSDTUN_COUNTER_UNSPEC,
+	IFLA_BSDTUN_COUNTER_PAD,
+	IFLA_BSDTUN_COUNTER_TX_NO_READER,
+	IFLA_BSDTUN_COUNTER_TX_FAMILY,
+	IFLA_BSDTUN_COUNTER_TX_FULL,
+	IFLA_BSDTUN_COUNTER_TX_NOMEM,
+	IFLA_BSDTUN_COUNTER_TX_PURGED,
+	IFLA_BSDTUN_COUNTER_TX_FAULT,
+	IFLA_BSDTUN_COUNTER_RX_ERROR_LENGTH,
+	IFLA_BSDTUN_COUNTER_RX_ERROR_FAMILY,
+	IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT,
+	IFLA_BSDTUN_COUNTER_RX_DOWN,
+	IFLA_BSDTUN_COUNTER_RX_NOMEM,
+	/* private: */
+	__IFLA_BSDTUN_COUNTER_MAX
+};
+
+#define IFLA_BSDTUN_COUNTER_MAX	(__IFLA_BSDTUN_COUNTER_MAX - 1)
+
+/**
+ * enum - netlink attribute in IFLA_BSDTUN_FILES
+ * @IFLA_BSDTUN_FILES_UNSPEC: unused
+ * @IFLA_BSDTUN_FILE: nested, an open file, IFLA_BSDTUN_FILE_ as below
+ */
+enum {
+	IFLA_BSDTUN_FILES_UNSPEC,
+	IFLA_BSDTUN_FILE
+};
+
+/**
+ * enum - netlink attributes in IFLA_BSDTUN_FILE
+ * @IFLA_BSDTUN_FILE_UNSPEC: unused
+ * @IFLA_BSDTUN_FILE_QUEUE: u32, which transmit queue of the link it reads
+ * @IFLA_BSDTUN_FILE_FRAMING: u8, enum bsdtun_framing as it is now
+ */
+enum {
+	IFLA_BSDTUN_FILE_UNSPEC,
+	IFLA_BSDTUN_FILE_QUEUE,
+	IFLA_BSDTUN_FILE_FRAMING,
+	/* private: */
+	__IFLA_BSDTUN_FILE_MAX
+};
+
+#define IFLA_BSDTUN_FILE_MAX	(__IFLA_BSDTUN_FILE_MAX - 1)
 
 #endif /* _UAPI_LINUX_BSDTUN_H */
