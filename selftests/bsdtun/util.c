@@ -28,6 +28,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -1016,4 +1017,65 @@ int kmsg_count(int kmsg, const char *word)
 		count += !!strstr(text, word);
 	}
 	return count;
+}
+
+#define TRACEFS		"/sys/kernel/tracing"
+#define INSTANCE	TRACEFS "/instances/bsdtun-selftest"
+
+void trace_start(void)
+{
+	if (access(TRACEFS "/instances", F_OK) && mount("tracefs", TRACEFS, "tracefs", 0, NULL))
+		err(1, "mount of " TRACEFS);
+	rmdir(INSTANCE);
+	if (mkdir(INSTANCE, 0700))
+		err(1, "mkdir " INSTANCE);
+}
+
+void trace_stop(void)
+{
+	if (rmdir(INSTANCE))
+		err(1, "rmdir " INSTANCE);
+}
+
+void trace_event(const char *event)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), INSTANCE "/events/%s/enable", event);
+	must(path, file_write(path, "1"));
+}
+
+/* Counts the lines, and copies the last of them. */
+static int trace_search(const char *event, const char *text, char *last, size_t size)
+{
+	char word[64], *line = NULL;
+	size_t room = 0;
+	int count = 0;
+	FILE *file;
+
+	snprintf(word, sizeof(word), " %s: ", strchr(event, '/') + 1);
+	file = fopen(INSTANCE "/trace", "re");
+	if (!file)
+		err(1, INSTANCE "/trace");
+	while (getline(&line, &room, file) > 0) {
+		if (!strstr(line, word) || !strstr(line, text))
+			continue;
+		count++;
+		snprintf(last, size, "%s", line);
+	}
+	free(line);
+	fclose(file);
+	return count;
+}
+
+int trace_count(const char *event, const char *text)
+{
+	char line[1];
+
+	return trace_search(event, text, line, sizeof(line));
+}
+
+bool trace_find(const char *event, const char *text, char *line, size_t size)
+{
+	return trace_search(event, text, line, size);
 }

@@ -153,4 +153,13 @@ long memory_in_use(void);
 int kmsg_open(void);
 int kmsg_count(int kmsg, const char *word);
 
+/* Tracing, in an instance of its own. An event is named with its directory, and the last
+ * line of it since then that has a text is found.
+ */
+void trace_start(void);
+void trace_stop(void);
+void trace_event(const char *event);
+int trace_count(const char *event, const char *text);
+bool trace_find(const char *event, const char *text, char *line, size_t size);
+
 #endif /* BSDTUN_SELFTEST_UTIL_H */

@@ -4,9 +4,11 @@
 #include "chardev.h"
 #include "compat.h"
 #include "device.h"
+#include "drop.h"
 #include "frame.h"
 #include "ioctl.h"
 #include "queue.h"
+#include "trace.h"
 #include "unit.h"
 
 #include <linux/cred.h>
@@ -82,6 +84,7 @@ static int chardev_open(struct inode *inode, struct file *file)
 		return err;
 	}
 
+	trace_bsdtun_open(queue);
 	file->private_data = queue;
 	file->f_mode |= FMODE_NOWAIT;
 	return stream_open(inode, file);
@@ -92,6 +95,7 @@ static int chardev_release(struct inode *inode, struct file *file)
 	struct bsdtun_queue *queue = file->private_data;
 	struct bsdtun_device *bt;
 
+	trace_bsdtun_close(queue);
 	rtnl_lock();
 	bt = rtnl_dereference(queue->device);
 	if (bt)
@@ -102,14 +106,20 @@ static int chardev_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static void count_fault(struct bsdtun_queue *queue)
+/* Loses a packet, or if @skb is NULL what was to become one: counted if the
+ * interface is there.
+ */
+static void lose(struct bsdtun_queue *queue, struct sk_buff *skb,
+		 enum bsdtun_counter cause)
 {
 	struct bsdtun_device *bt;
 
 	rcu_read_lock();
 	bt = rcu_dereference(queue->device);
 	if (bt)
-		bsdtun_device_count(bt, BSDTUN_TX_FAULT, 1);
+		bsdtun_drop(bt, skb, cause);
+	else
+		kfree_skb_reason(skb, bsdtun_drop_reason(cause));
 	rcu_read_unlock();
 }
 
@@ -132,41 +142,26 @@ static ssize_t chardev_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	len = bsdtun_frame_to_iter(skb, prefix, to);
 	if (unlikely(len < 0)) {
-		count_fault(queue);
-		kfree_skb(skb);
+		lose(queue, skb, BSDTUN_TX_FAULT);
 		return len;
 	}
 	consume_skb(skb);
 	return len;
 }
 
-/* A write that is refused: counted if the interface is there. */
-static ssize_t refuse(struct bsdtun_queue *queue, int err)
+/* Why a write was refused. */
+static enum bsdtun_counter cause_of(int err)
 {
-	enum bsdtun_counter counter;
-	struct bsdtun_device *bt;
-
 	switch (err) {
 	case -EIO:
-		counter = BSDTUN_RX_ERROR_LENGTH;
-		break;
+		return BSDTUN_RX_ERROR_LENGTH;
 	case -EAFNOSUPPORT:
-		counter = BSDTUN_RX_ERROR_FAMILY;
-		break;
+		return BSDTUN_RX_ERROR_FAMILY;
 	case -EFAULT:
-		counter = BSDTUN_RX_ERROR_FAULT;
-		break;
+		return BSDTUN_RX_ERROR_FAULT;
 	default:
-		counter = BSDTUN_RX_NOMEM;
-		break;
+		return BSDTUN_RX_NOMEM;
 	}
-
-	rcu_read_lock();
-	bt = rcu_dereference(queue->device);
-	if (bt)
-		bsdtun_device_count(bt, counter, 1);
-	rcu_read_unlock();
-	return err;
 }
 
 /* Hands a packet to the stack as if it had arrived on the interface. */
@@ -179,17 +174,17 @@ static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb)
 	bt = rcu_dereference_bh(queue->device);
 	if (unlikely(!bt)) {
 		local_bh_enable();
-		kfree_skb(skb);
+		kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
 		return -EIO;
 	}
 
 	if (likely(READ_ONCE(bt->dev->flags) & IFF_UP)) {
 		skb->dev = bt->dev;
+		trace_bsdtun_write(queue, skb);
 		if (likely(__netif_rx(skb) == NET_RX_SUCCESS))
 			dev_sw_netstats_rx_add(bt->dev, len);
 	} else {
-		bsdtun_device_count(bt, BSDTUN_RX_DOWN, 1);
-		kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
+		bsdtun_drop(bt, skb, BSDTUN_RX_DOWN);
 	}
 	local_bh_enable();
 	return 0;
@@ -208,8 +203,10 @@ static ssize_t chardev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return -EIO;
 
 	skb = bsdtun_frame_from_iter(READ_ONCE(queue->prefix), from);
-	if (IS_ERR(skb))
-		return refuse(queue, PTR_ERR(skb));
+	if (IS_ERR(skb)) {
+		lose(queue, NULL, cause_of(PTR_ERR(skb)));
+		return PTR_ERR(skb);
+	}
 	err = deliver(queue, skb);
 	return err ? err : len;
 }

@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched/signal.h>
+#include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <net/rtnetlink.h>
 #include <net/sch_generic.h>
@@ -21,6 +22,11 @@
 #define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
 #define kzalloc_objs(obj, n)	kcalloc(n, sizeof(obj), GFP_KERNEL)
 #define kvzalloc_objs(obj, n)	kvcalloc(n, sizeof(obj), GFP_KERNEL)
+#endif
+
+/* 6.7 */
+#ifndef HAVE_SKB_DROP_REASON_QUEUE_PURGE
+#define SKB_DROP_REASON_QUEUE_PURGE	SKB_DROP_REASON_DEV_READY
 #endif
 
 /* 6.16 */

@@ -116,19 +116,4 @@ void bsdtun_device_changed(struct bsdtun_device *bt);
 u64 bsdtun_device_counter(const struct bsdtun_device *bt,
 			  enum bsdtun_counter counter);
 
-/**
- * bsdtun_device_count - count lost packets
- * @bt: the interface
- * @counter: the cause
- * @packets: how many
- *
- * Context: Any.
- */
-static inline void bsdtun_device_count(struct bsdtun_device *bt,
-				       enum bsdtun_counter counter,
-				       unsigned int packets)
-{
-	this_cpu_add(bt->counters->count[counter], packets);
-}
-
 #endif /* _BSDTUN_DEVICE_H */

@@ -2,6 +2,7 @@
 /* Prefixes: what stands before a packet, in both directions. */
 
 #include "frame.h"
+#include "drop.h"
 
 #include <linux/in.h>
 #include <linux/in6.h>
@@ -294,14 +295,14 @@ struct sk_buff *bsdtun_frame_from_iter(enum bsdtun_prefix prefix,
 	if (!skb)
 		return ERR_PTR(-ENOBUFS);
 	if (skb_copy_datagram_from_iter(skb, 0, from, len)) {
-		kfree_skb(skb);
+		kfree_skb_reason(skb, bsdtun_drop_reason(BSDTUN_RX_ERROR_FAULT));
 		return ERR_PTR(-EFAULT);
 	}
 
 	if (prefix != BSDTUN_PREFIX_AF)
 		protocol = protocol_of_version(skb->data[0]);
 	if (!protocol) {
-		kfree_skb(skb);
+		kfree_skb_reason(skb, bsdtun_drop_reason(BSDTUN_RX_ERROR_FAMILY));
 		return ERR_PTR(-EAFNOSUPPORT);
 	}
 

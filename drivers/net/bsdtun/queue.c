@@ -11,6 +11,8 @@
 #include "queue.h"
 #include "compat.h"
 #include "device.h"
+#include "drop.h"
+#include "trace.h"
 
 #include <linux/mm.h>
 #include <linux/netfilter.h>
@@ -91,6 +93,7 @@ int bsdtun_queue_bind(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 	if (err)
 		return err;
 	queue->prefix = prefix;
+	queue->unit = bt->unit;
 	queue->index = index;
 	rcu_assign_pointer(queue->device, bt);
 
@@ -143,12 +146,10 @@ static void stop_while_full(struct ptr_ring *ring, struct netdev_queue *txq)
 }
 
 static netdev_tx_t drop(struct bsdtun_device *bt, struct sk_buff *skb,
-			enum bsdtun_counter counter,
-			enum skb_drop_reason reason)
+			enum bsdtun_counter cause)
 {
-	bsdtun_device_count(bt, counter, 1);
 	skb_tx_error(skb);
-	kfree_skb_reason(skb, reason);
+	bsdtun_drop(bt, skb, cause);
 	return NET_XMIT_DROP;
 }
 
@@ -172,25 +173,21 @@ netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
 	struct ptr_ring *ring;
 
 	if (unlikely(!queue))
-		return drop(bt, skb, BSDTUN_TX_NO_READER,
-			    SKB_DROP_REASON_DEV_READY);
+		return drop(bt, skb, BSDTUN_TX_NO_READER);
 	if (unlikely(!bsdtun_frame_carries(queue->prefix, skb->protocol)))
-		return drop(bt, skb, BSDTUN_TX_FAMILY,
-			    SKB_DROP_REASON_UNHANDLED_PROTO);
+		return drop(bt, skb, BSDTUN_TX_FAMILY);
 
 	txq = txq_of(bt, queue->index);
 	ring = &queue->ring;
 	if (unlikely(__ptr_ring_full(ring))) {
 		if (!has_qdisc(txq))
-			return drop(bt, skb, BSDTUN_TX_FULL,
-				    SKB_DROP_REASON_FULL_RING);
+			return drop(bt, skb, BSDTUN_TX_FULL);
 		stop_while_full(ring, txq);
 		return NETDEV_TX_BUSY;
 	}
 
 	if (unlikely(skb_orphan_frags_rx(skb, GFP_ATOMIC)))
-		return drop(bt, skb, BSDTUN_TX_NOMEM,
-			    SKB_DROP_REASON_SKB_UCOPY_FAULT);
+		return drop(bt, skb, BSDTUN_TX_NOMEM);
 	skb_tx_timestamp(skb);
 	skb_orphan(skb);
 	nf_reset_ct(skb);
@@ -198,6 +195,7 @@ netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
 		bsdtun_frame_keep_next_hop(skb);
 	skb_dst_drop(skb);
 
+	trace_bsdtun_enqueue(queue, skb);
 	dev_sw_netstats_tx_add(bt->dev, 1, skb->len);
 	__ptr_ring_produce(ring, skb);
 	if (unlikely(__ptr_ring_full(ring)) && has_qdisc(txq))
@@ -284,6 +282,25 @@ static bool gone(const struct bsdtun_queue *queue)
 	return !rcu_access_pointer(queue->device);
 }
 
+static struct sk_buff *wait_for_packet(struct bsdtun_queue *queue, bool nonblock,
+				       enum bsdtun_prefix *prefix)
+{
+	struct sk_buff *skb;
+	int err;
+
+	if (gone(queue))
+		return ERR_PTR(-EIO);
+	if (nonblock)
+		return ERR_PTR(-EAGAIN);
+
+	err = wait_event_interruptible_exclusive(queue->wait,
+						 (skb = consume(queue, prefix)) ||
+						 gone(queue));
+	if (skb)
+		return skb;
+	return ERR_PTR(err ? err : -EIO);
+}
+
 /**
  * bsdtun_queue_receive - take the oldest packet
  * @queue: the queue
@@ -300,22 +317,15 @@ struct sk_buff *bsdtun_queue_receive(struct bsdtun_queue *queue, bool nonblock,
 				     enum bsdtun_prefix *prefix)
 {
 	struct sk_buff *skb;
-	int err;
 
 	skb = consume(queue, prefix);
-	if (likely(skb))
-		return skb;
-	if (gone(queue))
-		return ERR_PTR(-EIO);
-	if (nonblock)
-		return ERR_PTR(-EAGAIN);
-
-	err = wait_event_interruptible_exclusive(queue->wait,
-						 (skb = consume(queue, prefix)) ||
-						 gone(queue));
-	if (skb)
-		return skb;
-	return ERR_PTR(err ? err : -EIO);
+	if (unlikely(!skb)) {
+		skb = wait_for_packet(queue, nonblock, prefix);
+		if (IS_ERR(skb))
+			return skb;
+	}
+	trace_bsdtun_dequeue(queue, skb);
+	return skb;
 }
 
 /**
@@ -381,8 +391,10 @@ static void refill_in_place(struct ptr_ring *ring, int size,
 
 static void purge(struct bsdtun_device *bt, struct sk_buff_head *packets)
 {
-	bsdtun_device_count(bt, BSDTUN_TX_PURGED, skb_queue_len(packets));
-	__skb_queue_purge(packets);
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(packets)))
+		bsdtun_drop(bt, skb, BSDTUN_TX_PURGED);
 }
 
 /**

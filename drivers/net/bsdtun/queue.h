@@ -23,6 +23,7 @@ struct bsdtun_device;
  * @fasync: who wants SIGIO
  * @sigio: sends it
  * @device: the interface, NULL once it is gone; changes under RTNL
+ * @unit: the unit that it was opened for
  * @index: which of the device's queues this is
  */
 struct bsdtun_queue {
@@ -32,6 +33,7 @@ struct bsdtun_queue {
 	struct fasync_struct *fasync;
 	struct work_struct sigio;
 	struct bsdtun_device __rcu *device;
+	int unit;
 	unsigned int index;
 };
 
