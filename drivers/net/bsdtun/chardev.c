@@ -16,6 +16,7 @@
 #include <linux/nsproxy.h>
 #include <linux/poll.h>
 #include <linux/rtnetlink.h>
+#include <linux/seq_file.h>
 #include <linux/uio.h>
 #include <net/net_namespace.h>
 
@@ -233,6 +234,28 @@ static int chardev_fasync(int fd, struct file *file, int on)
 	return fasync_helper(fd, file, on, &queue->fasync);
 }
 
+/* The interface may be in another network namespace than the reader, where its
+ * name says little: its namespace is told with it, as /proc/PID/ns/net tells it.
+ */
+static void chardev_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct bsdtun_queue *queue = file->private_data;
+	struct bsdtun_device *bt;
+
+	if (bsdtun_rtnl_lock_killable())
+		return;
+	seq_printf(m, "unit:\t%d\n", queue->unit);
+	bt = rtnl_dereference(queue->device);
+	if (bt) {
+		seq_printf(m, "iff:\t%s\n", bt->dev->name);
+		seq_printf(m, "netns:\t%u\n", dev_net(bt->dev)->ns.inum);
+		seq_printf(m, "queue:\t%u\n", queue->index);
+	}
+	seq_printf(m, "framing:\t%s\n", bsdtun_frame_names[queue->prefix]);
+	seq_printf(m, "packets:\t%u\n", bsdtun_queue_packets(queue));
+	rtnl_unlock();
+}
+
 const struct file_operations bsdtun_chardev_fops = {
 	.owner		= THIS_MODULE,
 	.open		= chardev_open,
@@ -241,6 +264,7 @@ const struct file_operations bsdtun_chardev_fops = {
 	.write_iter	= chardev_write_iter,
 	.poll		= chardev_poll,
 	.fasync		= chardev_fasync,
+	.show_fdinfo	= chardev_show_fdinfo,
 	.unlocked_ioctl	= bsdtun_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 };

@@ -360,6 +360,28 @@ size_t bsdtun_queue_next_len(struct bsdtun_queue *queue)
 	return len;
 }
 
+/**
+ * bsdtun_queue_packets - how many packets wait to be read
+ * @queue: the queue
+ *
+ * Context: Process context.
+ * Return: the number.
+ */
+unsigned int bsdtun_queue_packets(struct bsdtun_queue *queue)
+{
+	struct ptr_ring *ring = &queue->ring;
+	int packets = 0;
+
+	spin_lock(&ring->consumer_lock);
+	if (!__ptr_ring_empty(ring)) {
+		packets = READ_ONCE(ring->producer) - ring->consumer_head;
+		if (packets <= 0)
+			packets += ring->size;
+	}
+	spin_unlock(&ring->consumer_lock);
+	return packets;
+}
+
 static void consume_all(struct ptr_ring *ring, struct sk_buff_head *packets)
 {
 	struct sk_buff *skb;

@@ -50,6 +50,7 @@ struct sk_buff *bsdtun_queue_receive(struct bsdtun_queue *queue, bool nonblock,
 				     enum bsdtun_prefix *prefix);
 bool bsdtun_queue_empty(struct bsdtun_queue *queue);
 size_t bsdtun_queue_next_len(struct bsdtun_queue *queue);
+unsigned int bsdtun_queue_packets(struct bsdtun_queue *queue);
 
 void bsdtun_queue_purge(struct bsdtun_queue *queue, struct bsdtun_device *bt);
 int bsdtun_queue_resize_all(struct bsdtun_device *bt);
