@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <liburing.h>
 #include <limits.h>
 #include <net/if.h>
 #include <netinet/ip.h>
@@ -41,6 +40,7 @@
 #include <linux/sockios.h>
 
 #include "kselftest_harness.h"
+#include "uring.h"
 #include "util.h"
 
 #define OTHER		"bsdtun1"
@@ -1565,34 +1565,9 @@ TEST_F_TIMEOUT(checklist, cve_2026_31579_netns_exit_under_load, 120)
 	}
 }
 
-#define READ_MULTISHOT	49	/* IORING_OP_READ_MULTISHOT, Linux 6.7 */
 #define GROUP		1	/* of buffers */
 #define BUFFERS		8
 #define BUFFER_ROOM	256
-
-/* The result of the next completion. */
-static int completion(struct io_uring *ring, unsigned int *flags)
-{
-	struct __kernel_timespec patience = { .tv_sec = PATIENCE / 1000 };
-	struct io_uring_cqe *cqe;
-	int ret;
-
-	*flags = 0;
-	ret = io_uring_wait_cqe_timeout(ring, &cqe, &patience);
-	if (ret)
-		return ret;
-	ret = cqe->res;
-	*flags = cqe->flags;
-	io_uring_cqe_seen(ring, cqe);
-	return ret;
-}
-
-static int none_yet(struct io_uring *ring)
-{
-	struct io_uring_cqe *cqe;
-
-	return io_uring_peek_cqe(ring, &cqe);
-}
 
 TEST_F_TIMEOUT(checklist, bug_io_uring_ignores_nowait, 120)
 {
@@ -1637,19 +1612,12 @@ TEST_F_TIMEOUT(checklist, bug_io_uring_multishot_read, 120)
 {
 	static unsigned char buf[BUFFERS * BUFFER_ROOM];
 	const int len = UDP4_HEADERS + 4;
-	struct io_uring_probe *probe;
 	struct io_uring_sqe *sqe;
 	struct io_uring ring;
 	unsigned int flags;
-	bool known;
 	int i;
 
 	ASSERT_EQ(0, io_uring_queue_init(8, &ring, 0));
-	probe = io_uring_get_probe_ring(&ring);
-	ASSERT_NE(NULL, probe);
-	known = io_uring_opcode_supported(probe, READ_MULTISHOT);
-	io_uring_free_probe(probe);
-
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_RDWR));
 	sqe = io_uring_get_sqe(&ring);
 	io_uring_prep_provide_buffers(sqe, buf, BUFFER_ROOM, BUFFERS, GROUP, 0);
@@ -1661,7 +1629,7 @@ TEST_F_TIMEOUT(checklist, bug_io_uring_multishot_read, 120)
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = GROUP;
 	ASSERT_EQ(1, io_uring_submit(&ring));
-	if (!known) {
+	if (!knows_multishot_read(&ring)) {
 		EXPECT_EQ(-EINVAL, completion(&ring, &flags));
 	} else {
 		for (i = 0; i < BUFFERS - 2; i++) {
