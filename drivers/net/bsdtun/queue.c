@@ -282,8 +282,10 @@ static bool gone(const struct bsdtun_queue *queue)
 	return !rcu_access_pointer(queue->device);
 }
 
-static struct sk_buff *wait_for_packet(struct bsdtun_queue *queue, bool nonblock,
-				       enum bsdtun_prefix *prefix)
+/* Not inline: most reads find a packet, and need no room for a wait queue entry. */
+static noinline struct sk_buff *
+wait_for_packet(struct bsdtun_queue *queue, bool nonblock,
+		enum bsdtun_prefix *prefix)
 {
 	struct sk_buff *skb;
 	int err;
