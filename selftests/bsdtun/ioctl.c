@@ -185,7 +185,8 @@ static bool is_known(unsigned long request)
 		if (setters[i] == request)
 			return true;
 	/* 32-bit programs' struct ifreq is shorter. */
-	return request == TUNSIFPID || request == _IOC(_IOC_READ, 't', 93, 32);
+	return request == TUNSIFPID || request == _IOC(_IOC_READ, 't', 93, 32) ||
+	       request == _IOC(_IOC_READ, 't', 93, 40);
 }
 
 TEST_F(ioctl, unknown_is_ENOTTY)
