@@ -81,6 +81,7 @@ help:
 	@echo "make check           build and test it on Linux 6.1, 6.12 and 7.3 in virtual machines"
 	@echo "    KERNELS=\"6.12\"       only these (also 6.12-rt, 6.12-cloud, 7.3-rt, ...)"
 	@echo "    TEST=open CASE=x     only these test programs (a glob), only this case of each"
+	@echo "    EXTENDED=stress      of the programs that take long only these (a regular expression)"
 	@echo "    MEM=1G CPUS=2        the virtual machine's size"
 	@echo "    TIMEOUT=900          seconds until a virtual machine is given up"
 	@echo "make check-all       the same on every kernel there is a guest for: real-time and cloud"
