@@ -46,8 +46,10 @@ guest() {
 		/BUG: KCSAN: / { race = $0; body = ""; next }
 		race && !/==========/ { body = body "\n@detail " $0; next }
 		race { if (body ~ /\[bsdtun\]/ && !seen++) print "@problem " race body; race = ""; next }
-		# Want of memory, which the program "fault" makes and the kernel tells of with a trace.
+		# Want of memory, which the program "fault" makes and the kernel tells of, with a trace
+		# or without.
 		/bsdtun-guest: / { meant = /begin fault/; trace = 0 }
+		meant && /ref_tracker: memory allocation failure/ { next }
 		meant && /vmalloc error: |page allocation failure: / { trace = 8 }
 		trace-- > 0 && /Call Trace:/ { trace = 0; next }
 		$0 ~ alarms && !seen++ { print "@problem kernel log, after \"" program "\": " $0; more = 15; next }
