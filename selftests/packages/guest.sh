@@ -22,27 +22,30 @@ boot() {
 	[[ $(modinfo -n bsdtun) == */updates/dkms/* ]]
 }
 
-# node NODE OWNER:GROUP MODE: for wait_for, as udev takes its time.
-node() { [[ -c $1 && $(stat -c '%U:%G %a' "$1") == "$2 $3" ]]; }
+# node NODE OWNER:GROUP MODE: a node is so, once udev has done what it has to do.
+node() {
+	udevadm settle
+	[[ -c $1 && $(stat -c '%U:%G %a' "$1") == "$2 $3" ]]
+}
 
 it "nodes have their group and mode, also those that come later" nodes
 nodes() {
 	local unit
 
 	for unit in {0..7}; do
-		wait_for node "/dev/bsdtun$unit" root:bsdtun 660
+		node "/dev/bsdtun$unit" root:bsdtun 660
 	done
 	reload units=1
-	wait_for node /dev/bsdtun0 root:bsdtun 660
+	node /dev/bsdtun0 root:bsdtun 660
 	echo 9 >/sys/module/bsdtun/parameters/units
-	wait_for node /dev/bsdtun8 root:bsdtun 660
+	node /dev/bsdtun8 root:bsdtun 660
 }
 
 it "the cloning node is root's alone" cloning_node
 cloning_node() {
 	reload clone=1
-	wait_for node /dev/bsdtun0 root:bsdtun 660
-	wait_for node /dev/bsdtun root:root 600
+	node /dev/bsdtun0 root:bsdtun 660
+	node /dev/bsdtun root:root 600
 }
 
 it "ip link add loads the module" autoload
@@ -50,20 +53,20 @@ autoload() {
 	wait_for unload
 	ip link add bsdtun3 type bsdtun
 	[[ $(attribute bsdtun3 unit) == 3 ]]
-	wait_for node /dev/bsdtun3 root:bsdtun 660
+	node /dev/bsdtun3 root:bsdtun 660
 }
 
 it "a stranger is not let at a node, whatever the interface says" not_a_member
 not_a_member() {
 	ip link add bsdtun0 type bsdtun
 	attribute bsdtun0 owner "$(id -u stranger)"
-	wait_for node /dev/bsdtun0 root:bsdtun 660
+	node /dev/bsdtun0 root:bsdtun 660
 	refused "Permission denied" "${stranger[@]}" bash -c "$open" /dev/bsdtun0
 }
 
 it "a member is let at a node, but at no interface that is not his" not_his
 not_his() {
-	wait_for node /dev/bsdtun0 root:bsdtun 660
+	node /dev/bsdtun0 root:bsdtun 660
 	refused "Operation not permitted" "${member[@]}" bash -c "$open" /dev/bsdtun0
 	ip link add bsdtun0 type bsdtun
 	refused "Operation not permitted" "${member[@]}" bash -c "$open" /dev/bsdtun0
@@ -73,7 +76,7 @@ not_his() {
 
 it "a member reads and writes the tunnel that root made for the group" member_uses
 member_uses() {
-	wait_for node /dev/bsdtun0 root:bsdtun 660
+	node /dev/bsdtun0 root:bsdtun 660
 	ip link add bsdtun0 type bsdtun
 	attribute bsdtun0 owner "$(id -u member)"
 	attribute bsdtun0 group "$(stat -c %g /dev/bsdtun0)"
@@ -90,7 +93,7 @@ relay() {
 
 	namespace b
 	for unit in 0 1; do
-		wait_for node "/dev/bsdtun$unit" root:bsdtun 660
+		node "/dev/bsdtun$unit" root:bsdtun 660
 		ip link add "bsdtun$unit" type bsdtun
 		attribute "bsdtun$unit" owner "$(id -u member)"
 	done
