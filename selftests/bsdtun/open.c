@@ -378,12 +378,9 @@ TEST_F(close, deletes_ipv6_addresses)
 
 TEST_F(close, deletes_ipv6_routes)
 {
-	int before;
-
 	machine_ipv6();
-	before = route_count(DEV, AF_INET6);
 	ASSERT_EQ(0, route_add(DEV, "2001:db8:1::", 48, THERE6));
-	EXPECT_EQ(before + 1, route_count(DEV, AF_INET6));
+	EXPECT_EQ(0, system("ip -6 route show 2001:db8:1::/48 dev " DEV " | grep -q via"));
 	close(self->fd);
 	EXPECT_EQ(0, route_count(DEV, AF_INET6));
 }
