@@ -2,6 +2,7 @@
 /* poll(2), select(2) and epoll(7). */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
