@@ -108,7 +108,11 @@ show() {
 	shows $'\n    bsdtun unit 4 mode pointopoint transient off framing none queues 2 opens 0 ' \
 		ip -d link show bsdtun4
 	hold /dev/bsdtun4
-	shows " framing none pid $BASHPID queues 2 opens 1 " ip -d link show bsdtun4
+	shows " framing none pid $BASHPID queues 2 opens 1 file 0 framing none " ip -d link show bsdtun4
+	ip link set bsdtun4 type bsdtun framing af
+	hold /dev/bsdtun4
+	shows " framing af pid $BASHPID queues 2 opens 2 file 0 framing none file 1 framing af " \
+		ip -d link show bsdtun4
 }
 
 it "ip -d -j link show tells them as JSON, users and groups by number" show_json
@@ -117,11 +121,13 @@ show_json() {
 
 	ip link add bsdtun3 type bsdtun owner daemon group 2000 mode broadcast transient on framing af
 	data='"unit":3,"owner":'$(number_of /etc/passwd daemon)',"group":2000,"mode":"broadcast",'
-	data+='"transient":true,"framing":"af","queues":1,"opens":0'
+	data+='"transient":true,"framing":"af","queues":1,"opens":0,"files":\[\]'
 	shows "\"linkinfo\":\\{\"info_kind\":\"bsdtun\",\"info_data\":\\{$data\\}\\}" \
 		ip -d -j link show bsdtun3
 	ip link add bsdtun4 type bsdtun
-	data='"unit":4,"mode":"pointopoint","transient":false,"framing":"none","queues":1,"opens":0'
+	hold /dev/bsdtun4
+	data='"unit":4,"mode":"pointopoint","transient":false,"framing":"none","pid":'$BASHPID
+	data+=',"queues":1,"opens":1,"files":\[\{"queue":0,"framing":"none"\}\]'
 	shows "\"info_data\":\\{$data\\}" ip -d -j link show bsdtun4
 	shows '"unit": 4,' ip -d -j -p link show bsdtun4
 }
@@ -134,6 +140,27 @@ show_counters() {
 	shows "bsdtun unit 3 .*RX: .*TX: " ip -s -d link show bsdtun3
 	shows '"info_data":\{"unit":3,.*"stats64":' ip -s -d -j link show bsdtun3
 	[[ $(ip -o -d link show type bsdtun) =~ ^[^$'\n']*\ bsdtun\ unit\ 3\ [^$'\n']*$ ]]
+}
+
+it "ip -d -s link show tells what was lost and why, as JSON also what was not" show_lost
+show_lost() {
+	local counters='' name
+
+	hold /dev/bsdtun0
+	hides "[rt]x_" ip -d -s link show bsdtun0
+	write_to "$held" "Each IPv4 packet begins like that"
+	refused "Address family" write_to "$held" "zero is no version of IP"
+	shows " opens 1 file 0 framing none rx_errors_family 1 rx_dropped_down 1 " ip -d -s link show bsdtun0
+	hides "[rt]x_" ip -d link show bsdtun0
+	for name in tx_dropped_{no_reader,family,full,nomem,purged,fault} \
+		rx_errors_{length,family,fault} rx_dropped_{down,nomem}; do
+		case $name in
+		*_errors_family | *_down) counters+=",\"$name\":1" ;;
+		*) counters+=",\"$name\":0" ;;
+		esac
+	done
+	shows "\"files\":\[[^]]*\],\"counters\":\{${counters#,}\}\}" ip -d -s -j link show bsdtun0
+	hides "counters" ip -d -j link show bsdtun0
 }
 
 it "ip -d link show tells what each of many links is" show_many
@@ -260,8 +287,9 @@ imitation() {
 }
 
 # What the plugin takes from ip.
-symbols=(addattr_l duparg incomplete_command invarg is_json_context numeric parse_one_of
-	print_color_on_off print_color_string print_color_uint)
+symbols=(addattr_l close_json_array close_json_object duparg incomplete_command invarg
+	is_json_context numeric open_json_array open_json_object parse_one_of print_color_on_off
+	print_color_string print_color_u64 print_color_uint show_stats)
 
 # imitate MEMBERS [SYMBOL...]: run an imitation of ip, and with it the plugin.
 imitate() {

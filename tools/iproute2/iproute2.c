@@ -24,10 +24,16 @@ static const struct {
 	NAME_AND_ADDRESS(invarg),
 	NAME_AND_ADDRESS(parse_one_of),
 	NAME_AND_ADDRESS(is_json_context),
+	NAME_AND_ADDRESS(open_json_object),
+	NAME_AND_ADDRESS(close_json_object),
+	NAME_AND_ADDRESS(open_json_array),
+	NAME_AND_ADDRESS(close_json_array),
 	NAME_AND_ADDRESS(print_color_on_off),
 	NAME_AND_ADDRESS(print_color_string),
+	NAME_AND_ADDRESS(print_color_u64),
 	NAME_AND_ADDRESS(print_color_uint),
 	NAME_AND_ADDRESS(numeric),
+	NAME_AND_ADDRESS(show_stats),
 };
 
 /* Kinds that ip has always had, and what they set. No two members that this

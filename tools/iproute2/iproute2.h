@@ -10,6 +10,7 @@
 #define _BSDTUN_IPROUTE2_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include <linux/rtnetlink.h>
@@ -34,7 +35,9 @@ struct link_util {
 /* Room for a request in bytes, of which ip has a little more. */
 #define REQUEST_ROOM	1024
 
-/* When to print: as text or as JSON, whichever is asked for. */
+/* When to print: when text is asked for, when JSON is, or either. */
+#define PRINT_FP	1
+#define PRINT_JSON	2
 #define PRINT_ANY	4
 #define COLOR_NONE	6
 
@@ -48,14 +51,20 @@ _Noreturn void invarg(const char *why, const char *value);
 int parse_one_of(const char *word, const char *value,
 		 const char * const names[], size_t count, int *err);
 bool is_json_context(void);
+void open_json_object(const char *key);
+void close_json_object(void);
+void open_json_array(int when, const char *key);
+void close_json_array(int when, const char *key);
 int print_color_on_off(int when, int color, const char *key,
 		       const char *format, bool value);
 int print_color_string(int when, int color, const char *key,
 		       const char *format, const char *value);
+int print_color_u64(int when, int color, const char *key, const char *format,
+		    uint64_t value);
 int print_color_uint(int when, int color, const char *key,
 		     const char *format, unsigned int value);
-/* ip -N */
-extern int numeric;
+/* ip -N, ip -s */
+extern int numeric, show_stats;
 
 /* An ip that lacks one of them is not to take the plugin for broken, without
  * a word: iproute2_fits() looks for them.
@@ -66,10 +75,16 @@ extern int numeric;
 #pragma weak invarg
 #pragma weak parse_one_of
 #pragma weak is_json_context
+#pragma weak open_json_object
+#pragma weak close_json_object
+#pragma weak open_json_array
+#pragma weak close_json_array
 #pragma weak print_color_on_off
 #pragma weak print_color_string
+#pragma weak print_color_u64
 #pragma weak print_color_uint
 #pragma weak numeric
+#pragma weak show_stats
 
 bool iproute2_fits(void);
 

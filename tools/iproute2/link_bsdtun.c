@@ -5,8 +5,8 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +20,22 @@ static const char * const mode_names[] = {
 static const char * const framing_names[] = {
 	[BSDTUN_FRAMING_NONE]	= "none",
 	[BSDTUN_FRAMING_AF]	= "af",
+	[BSDTUN_FRAMING_SOCKADDR] = "sockaddr",
+};
+
+/* As ethtool -S names them. */
+static const char * const counter_names[] = {
+	[IFLA_BSDTUN_COUNTER_TX_NO_READER]	= "tx_dropped_no_reader",
+	[IFLA_BSDTUN_COUNTER_TX_FAMILY]		= "tx_dropped_family",
+	[IFLA_BSDTUN_COUNTER_TX_FULL]		= "tx_dropped_full",
+	[IFLA_BSDTUN_COUNTER_TX_NOMEM]		= "tx_dropped_nomem",
+	[IFLA_BSDTUN_COUNTER_TX_PURGED]		= "tx_dropped_purged",
+	[IFLA_BSDTUN_COUNTER_TX_FAULT]		= "tx_dropped_fault",
+	[IFLA_BSDTUN_COUNTER_RX_ERROR_LENGTH]	= "rx_errors_length",
+	[IFLA_BSDTUN_COUNTER_RX_ERROR_FAMILY]	= "rx_errors_family",
+	[IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT]	= "rx_errors_fault",
+	[IFLA_BSDTUN_COUNTER_RX_DOWN]		= "rx_dropped_down",
+	[IFLA_BSDTUN_COUNTER_RX_NOMEM]		= "rx_dropped_nomem",
 };
 
 static const char * const switch_names[] = { "off", "on" };
@@ -110,7 +126,7 @@ static const struct word {
 	{ "transient", IFLA_BSDTUN_TRANSIENT, NULL, switch_names,
 	  COUNT_OF(switch_names) },
 	{ "framing", IFLA_BSDTUN_FRAMING, NULL, framing_names,
-	  COUNT_OF(framing_names) },
+	  BSDTUN_FRAMING_AF + 1 },
 };
 
 static const struct word *find_word(const char *text)
@@ -247,6 +263,69 @@ static void print_group(const struct rtattr *attr)
 		print_uint(attr, "group", "group %u ");
 }
 
+static const struct rtattr *first_of(const struct rtattr *nest, int *room)
+{
+	*room = RTA_PAYLOAD(nest);
+	return RTA_DATA(nest);
+}
+
+/* Each open file, and what it has before its packets. */
+static void print_files(const struct rtattr *nest)
+{
+	const struct rtattr *file, *attr, *queue, *framing;
+	int files_room, room;
+
+	if (!nest)
+		return;
+	open_json_array(PRINT_JSON, "files");
+	for (file = first_of(nest, &files_room); RTA_OK(file, files_room);
+	     file = RTA_NEXT(file, files_room)) {
+		queue = NULL;
+		framing = NULL;
+		for (attr = first_of(file, &room); RTA_OK(attr, room);
+		     attr = RTA_NEXT(attr, room)) {
+			if (attr->rta_type == IFLA_BSDTUN_FILE_QUEUE)
+				queue = attr;
+			else if (attr->rta_type == IFLA_BSDTUN_FILE_FRAMING)
+				framing = attr;
+		}
+		open_json_object(NULL);
+		print_uint(queue, "queue", "file %u ");
+		print_name(framing, "framing", "framing %s ", framing_names,
+			   COUNT_OF(framing_names));
+		close_json_object();
+	}
+	close_json_array(PRINT_JSON, NULL);
+}
+
+/* People are told what was lost, programs also what was not. */
+static void print_counters(const struct rtattr *nest)
+{
+	const struct rtattr *attr;
+	uint64_t value;
+	int room;
+
+	if (!nest || !show_stats)
+		return;
+	open_json_object("counters");
+	for (attr = first_of(nest, &room); RTA_OK(attr, room);
+	     attr = RTA_NEXT(attr, room)) {
+		if (attr->rta_type >= COUNT_OF(counter_names) ||
+		    !counter_names[attr->rta_type])
+			continue;
+		memcpy(&value, RTA_DATA(attr), sizeof(value));
+		print_color_u64(PRINT_JSON, COLOR_NONE,
+				counter_names[attr->rta_type], NULL, value);
+		if (!value)
+			continue;
+		print_color_string(PRINT_FP, COLOR_NONE, NULL, "%s ",
+				   counter_names[attr->rta_type]);
+		print_color_u64(PRINT_FP, COLOR_NONE, NULL, "%" PRIu64 " ",
+				value);
+	}
+	close_json_object();
+}
+
 static void print_opt(struct link_util *util, FILE *file, struct rtattr *attr[])
 {
 	(void)util;
@@ -268,6 +347,8 @@ static void print_opt(struct link_util *util, FILE *file, struct rtattr *attr[])
 		print_uint(attr[IFLA_BSDTUN_PID], "pid", "pid %u ");
 	print_uint(attr[IFLA_BSDTUN_QUEUES], "queues", "queues %u ");
 	print_uint(attr[IFLA_BSDTUN_OPENS], "opens", "opens %u ");
+	print_files(attr[IFLA_BSDTUN_FILES]);
+	print_counters(attr[IFLA_BSDTUN_COUNTERS]);
 }
 
 static void print_help(struct link_util *util, int argc, char **argv,
