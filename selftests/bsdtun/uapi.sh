@@ -131,4 +131,36 @@ numbers() {
 	END
 }
 
+it "devname and fdevname tell a unit's node, and of the cloning node the unit" names
+names() {
+	cat >"$scratch/names.C" <<-END
+		#include <fcntl.h>
+		#include <stdio.h>
+		#include <stdlib.h>
+
+		int main(int argc, char **argv)
+		{
+			int fd = open(argv[argc - 1], O_RDWR);
+			char buf[16], small[4];
+			struct stat st;
+
+			if (fstat(fd, &st) || fdevname_r(fd, small, sizeof(small)) || errno != EINVAL)
+				return 1;
+			printf("%s %s %s ", devname(st.st_rdev, S_IFCHR), fdevname(fd),
+			       fdevname_r(fd, buf, sizeof(buf)));
+			puts(devname(0xffff, S_IFCHR));
+			return fdevname(-1) || errno != EBADF || fdevname(open(argv[0], O_RDONLY)) ||
+			       errno != EINVAL;
+		}
+	END
+	g++ -Wall -Wextra -Werror "${include[@]}" -o "$scratch/names" "$scratch/names.C"
+	reload clone=1
+	[[ $("$scratch/names" /dev/bsdtun3) == "bsdtun3 bsdtun3 bsdtun3 #C:255:0xff" ]]
+	hold /dev/bsdtun0
+	# The lowest unit without an interface
+	[[ $("$scratch/names" /dev/bsdtun) == "bsdtun bsdtun1 bsdtun1 #C:255:0xff" ]]
+	let_go
+	reload
+}
+
 run "$@"

@@ -2,10 +2,47 @@
 /*
  * <net/if_tun.h> of the BSDs: their programs find struct tuninfo, TUNMTU,
  * TUNMRU and the TUN ioctls under this name.
+ *
+ * The header is that of DragonFly BSD and FreeBSD. To be that of OpenBSD or of
+ * NetBSD it takes BSDTUN_OPENBSD or BSDTUN_NETBSD, or the macro that compilers
+ * define there and with which a program chooses its code path. What the system
+ * has not is then not defined, so that #ifdef tells here what it tells there.
+ *
+ * A program from OpenBSD asks for no prefix and expects the address family
+ * before each packet: the interface has to be set to it, by the attribute
+ * "framing" in /sys/class/net/INTERFACE/bsdtun.
  */
 #ifndef _NET_IF_TUN_H_
 #define _NET_IF_TUN_H_
 
 #include <linux/bsdtun.h>
+
+#if defined(__OpenBSD__) || defined(BSDTUN_OPENBSD)
+
+#define tuninfo		tuninfo_openbsd
+
+#undef TUNSIFINFO
+#undef TUNGIFINFO
+#define TUNSIFINFO	TUNSIFINFO_OPENBSD
+#define TUNGIFINFO	TUNGIFINFO_OPENBSD
+
+#undef TUNSLMODE
+#undef TUNGIFNAME
+#undef TUNSIFPID
+#undef TUNSIFHEAD
+#undef TUNGIFHEAD
+#undef TUNSTRANSIENT
+#undef TUNGTRANSIENT
+
+#elif defined(__NetBSD__) || defined(BSDTUN_NETBSD)
+
+#undef TUNSIFINFO
+#undef TUNGIFINFO
+#undef TUNGIFNAME
+#undef TUNSIFPID
+#undef TUNSTRANSIENT
+#undef TUNGTRANSIENT
+
+#endif
 
 #endif /* _NET_IF_TUN_H_ */
