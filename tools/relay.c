@@ -7,15 +7,12 @@
  * bare packet: the address family before it, which BSD and Linux number
  * differently, stays on the machine.
  */
-#define _DEFAULT_SOURCE		/* struct ifreq, for TUNGIFNAME */
+#define _DEFAULT_SOURCE		/* getopt() and signals, in C99 */
 
 #include <sys/types.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
-#include <net/if.h>
-#include <net/if_tun.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +20,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "tun.h"
 
 /* Packets moved one way before the other way gets its turn. */
 #define BURST	64
@@ -42,14 +39,6 @@ struct relay {
 	const char *interface, *peer;
 	struct counts out, in;
 };
-
-/* What read(2) and write(2) of the device move: a family, then a packet. */
-struct frame {
-	uint32_t family;	/* in network byte order */
-	unsigned char packet[65535];
-};
-
-#define PREFIX	offsetof(struct frame, packet)
 
 static int signal_pipe[2];
 
@@ -80,19 +69,6 @@ static void bad_usage(void)
 	exit(EXIT_FAILURE);
 }
 
-/* The family that goes before a packet, which the packet's first bits tell. */
-static int family_of(const unsigned char *packet, size_t len)
-{
-	switch (len ? packet[0] >> 4 : 0) {
-	case 4:
-		return AF_INET;
-	case 6:
-		return AF_INET6;
-	default:
-		return AF_UNSPEC;
-	}
-}
-
 /* A signal ends up as something to poll for, so that none comes unseen. */
 static void on_signal(int signo)
 {
@@ -114,36 +90,6 @@ static void catch_signals(void)
 	action.sa_handler = on_signal;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-}
-
-static int open_device(const char *path)
-{
-	int fd = open(path, O_RDWR | O_NONBLOCK);
-
-	if (fd < 0)
-		die("%s: %s", path, strerror(errno));
-#ifdef TUNSIFHEAD	/* on OpenBSD the family is always there */
-	{
-		int on = 1;
-
-		if (ioctl(fd, TUNSIFHEAD, &on) < 0)
-			die("%s: TUNSIFHEAD: %s", path, strerror(errno));
-	}
-#endif
-	return fd;
-}
-
-/* The interface behind the device, or where that cannot be asked, the device. */
-static const char *interface_of(int device, const char *path)
-{
-#ifdef TUNGIFNAME
-	static struct ifreq request;
-
-	if (ioctl(device, TUNGIFNAME, &request) == 0)
-		return request.ifr_name;
-#endif
-	(void)device;
-	return path;
 }
 
 static struct addrinfo *resolve(const char *host, const char *port, int family, int flags)
@@ -227,7 +173,7 @@ static void take_in(struct relay *relay, struct frame *frame)
 				return;
 			die("receive from %s: %s", relay->peer, strerror(errno));
 		}
-		family = family_of(frame->packet, len);
+		family = tun_family(frame->packet, len);
 		frame->family = htonl(family);
 		if (family == AF_UNSPEC) {
 			relay->in.dropped++;
@@ -296,8 +242,8 @@ int main(int argc, char **argv)
 	port = argv[2];
 	catch_signals();
 	relay.sock = open_socket(address, local_port ? local_port : port, relay.peer, port);
-	relay.device = open_device(argv[0]);
-	relay.interface = interface_of(relay.device, argv[0]);
+	relay.device = tun_open(argv[0], O_NONBLOCK);
+	relay.interface = tun_interface(relay.device, argv[0]);
 	printf("%s <-> %s port %s\n", relay.interface, relay.peer, port);
 	fflush(stdout);
 
