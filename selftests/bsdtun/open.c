@@ -526,35 +526,13 @@ TEST_F(close, forked_child_keeps_it_open)
 	EXPECT_FALSE(link.flags & IFF_UP);
 }
 
-static void send_fd(int sock, int fd)
-{
-	char control[CMSG_SPACE(sizeof(fd))] = "";
-	struct iovec iov = { .iov_base = "", .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			      .msg_controllen = sizeof(control) };
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	if (sendmsg(sock, &msg, 0) != 1)
-		_exit(1);
-}
-
 static ssize_t receive_fd_and_read(int sock, void *buf, size_t len)
 {
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			      .msg_controllen = sizeof(control) };
 	int fd;
 
 	netns_enter();
-	if (recvmsg(sock, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
-		return -1;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return read(fd, buf, len);
+	fd = file_receive(sock);
+	return fd < 0 ? -1 : read(fd, buf, len);
 }
 
 TEST_F(close, by_the_opener_changes_nothing_for_who_was_passed_the_file)
@@ -572,7 +550,7 @@ TEST_F(close, by_the_opener_changes_nothing_for_who_was_passed_the_file)
 	self->fd = unit_open(0, O_RDWR);
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, link_up(DEV));
-	send_fd(ends[0], self->fd);
+	file_send(ends[0], self->fd);
 	close(self->fd);
 
 	ASSERT_EQ(0, link_get(DEV, &link));

@@ -89,6 +89,10 @@ int link_add_by(int rtnetlink, const char *dev, const char *kind, int queues);
 int link_data(const char *dev, void *buf, size_t size);
 int link_set_attribute(const char *dev, int attribute, const void *value, size_t len);
 
+/* A file through a socket of AF_UNIX. Who cannot send it ends; -1: none came. */
+void file_send(int sock, int fd);
+int file_receive(int sock);
+
 /* Addresses and routes, of the family that the text has */
 int addr_add(const char *dev, const char *addr, const char *peer, int prefix_len);
 int addr_del(const char *dev, const char *addr, int prefix_len);
