@@ -492,39 +492,6 @@ TEST_F_TIMEOUT(checklist, cve_2022_49014_last_close_while_notifiers_run, 120)
 	mnl_socket_close(monitor);
 }
 
-static void pass_file(int sock, int fd)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(fd))];
-	} control = { .head = { CMSG_LEN(sizeof(fd)), SOL_SOCKET, SCM_RIGHTS } };
-	struct iovec iov = { .iov_base = "x", .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			      .msg_controllen = sizeof(control.room) };
-
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	if (sendmsg(sock, &msg, 0) != 1)
-		_exit(1);
-}
-
-static int take_file(int sock)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
-	char byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			      .msg_controllen = sizeof(control.room) };
-	int fd;
-
-	if (recvmsg(sock, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
-		return -1;
-	memcpy(&fd, CMSG_DATA(&control.head), sizeof(fd));
-	return fd;
-}
-
 /* The only file of the interface is in a message when its namespace ends. */
 TEST_F_TIMEOUT(checklist, bug_netns_exit_while_file_is_in_flight, 120)
 {
@@ -539,12 +506,12 @@ TEST_F_TIMEOUT(checklist, bug_netns_exit_while_file_is_in_flight, 120)
 			netns_enter();
 			fd = unit_take(1, O_RDWR | O_NONBLOCK);
 			link_up(OTHER);
-			pass_file(ends[1], fd);
+			file_send(ends[1], fd);
 			_exit(0);
 		}
 		waitpid(pid, NULL, 0);
 		if (taken) {
-			fd = take_file(ends[0]);
+			fd = file_receive(ends[0]);
 			ASSERT_LE(0, fd);
 			pfd.fd = fd;
 			pfd.events = 0;
@@ -1544,12 +1511,12 @@ TEST_F_TIMEOUT(checklist, cve_2026_31579_netns_exit_under_load, 120)
 			fd = unit_take(1, O_RDWR | O_NONBLOCK);
 			if (addr_add(OTHER, HERE4, NULL, 24) || link_up(OTHER))
 				_exit(1);
-			pass_file(ends[1], fd);
+			file_send(ends[1], fd);
 			close(fd);
 			for (;;)
 				send_flows();
 		}
-		fd = take_file(ends[0]);
+		fd = file_receive(ends[0]);
 		ASSERT_LE(0, fd);
 		pfd.fd = fd;
 		ASSERT_EQ(1, poll(&pfd, 1, PATIENCE));
