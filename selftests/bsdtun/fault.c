@@ -148,6 +148,7 @@ static void faults_prepare(void)
 	knob("failslab", "cache-filter", "N");
 	knob("fail_page_alloc", "min-order", "0");
 	knob("fail_usercopy", "verbose", "0");
+	faults_spare_tracing();
 
 	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	make_it_fail = open("/proc/thread-self/make-it-fail", O_RDWR | O_CLOEXEC);

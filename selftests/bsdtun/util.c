@@ -1019,6 +1019,46 @@ int kmsg_count(int kmsg, const char *word)
 	return count;
 }
 
+/* The first and the next address of a function of the kernel. */
+static void function_range(const char *name, unsigned long long range[2])
+{
+	unsigned long long address;
+	char line[512], symbol[256];
+	FILE *symbols = fopen("/proc/kallsyms", "re");
+
+	range[0] = range[1] = 0;
+	while (symbols && !range[1] && fgets(line, sizeof(line), symbols)) {
+		if (sscanf(line, "%llx %*c %255s", &address, symbol) != 2)
+			continue;
+		if (!strcmp(symbol, name))
+			range[0] = address;
+		else if (range[0] && address > range[0])
+			range[1] = address;
+	}
+	if (!range[1])
+		errx(1, "/proc/kallsyms does not tell where %s is", name);
+	fclose(symbols);
+}
+
+void faults_spare_tracing(void)
+{
+	static const char *const faults[] = { "failslab", "fail_page_alloc" };
+	static const char *const ends[] = { "reject-start", "reject-end" };
+	unsigned long long range[2];
+	char path[64], text[32];
+	unsigned int i, j;
+
+	function_range("trace_module_notify", range);
+	for (i = 0; i < 2; i++) {
+		for (j = 0; j < 2; j++) {
+			snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", faults[i], ends[j]);
+			snprintf(text, sizeof(text), "%#llx", range[j]);
+			if (file_write(path, text))
+				err(1, "%s", path);
+		}
+	}
+}
+
 #define TRACEFS		"/sys/kernel/tracing"
 #define INSTANCE	TRACEFS "/instances/bsdtun-selftest"
 

@@ -157,6 +157,11 @@ long memory_in_use(void);
 int kmsg_open(void);
 int kmsg_count(int kmsg, const char *word);
 
+/* Faults never strike what the kernel's tracing allocates for a module that is loaded: it
+ * warns when that fails. Needs CONFIG_FAULT_INJECTION_STACKTRACE_FILTER.
+ */
+void faults_spare_tracing(void);
+
 /* Tracing, in an instance of its own. An event is named with its directory, and the last
  * line of it since then that has a text is found.
  */

@@ -130,6 +130,7 @@ static void failing_init(void)
 	file_put("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "0");
 	file_put("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "0");
 	file_put("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+	faults_spare_tracing();
 }
 
 /* Addresses of IPv6 work at once, and nothing is sent unasked. */
