@@ -1019,21 +1019,26 @@ int kmsg_count(int kmsg, const char *word)
 	return count;
 }
 
-/* The first and the next address of a function of the kernel. */
+/* From the first function of a name in the kernel to the end of the last: static ones
+ * may share it.
+ */
 static void function_range(const char *name, unsigned long long range[2])
 {
-	unsigned long long address;
+	unsigned long long address, last = 0;
 	char line[512], symbol[256];
 	FILE *symbols = fopen("/proc/kallsyms", "re");
 
 	range[0] = range[1] = 0;
-	while (symbols && !range[1] && fgets(line, sizeof(line), symbols)) {
+	while (symbols && fgets(line, sizeof(line), symbols)) {
 		if (sscanf(line, "%llx %*c %255s", &address, symbol) != 2)
 			continue;
-		if (!strcmp(symbol, name))
-			range[0] = address;
-		else if (range[0] && address > range[0])
+		if (!strcmp(symbol, name)) {
+			range[0] = range[0] ?: address;
+			range[1] = 0;
+			last = address;
+		} else if (last && !range[1] && address > last) {
 			range[1] = address;
+		}
 	}
 	if (!range[1])
 		errx(1, "/proc/kallsyms does not tell where %s is", name);
@@ -1048,6 +1053,7 @@ void faults_spare_tracing(void)
 	char path[64], text[32];
 	unsigned int i, j;
 
+	/* Of evaluated names and of events; what lies between is tracing's as well. */
 	function_range("trace_module_notify", range);
 	for (i = 0; i < 2; i++) {
 		for (j = 0; j < 2; j++) {
