@@ -1028,7 +1028,8 @@ static void function_range(const char *name, unsigned long long range[2])
 	char line[512], symbol[256];
 	FILE *symbols = fopen("/proc/kallsyms", "re");
 
-	range[0] = range[1] = 0;
+	range[0] = 0;
+	range[1] = 0;
 	while (symbols && fgets(line, sizeof(line), symbols)) {
 		if (sscanf(line, "%llx %*c %255s", &address, symbol) != 2)
 			continue;
