@@ -229,7 +229,8 @@ TEST_F_TIMEOUT(checklist, cve_2009_1897_poll_without_device, 120)
 	static const unsigned long requests[] = {
 		TUNSDEBUG, TUNGDEBUG, TUNSIFINFO, TUNGIFINFO, TUNSIFINFO_OPENBSD,
 		TUNGIFINFO_OPENBSD, TUNSLMODE, TUNSIFMODE, TUNSIFPID, TUNSIFHEAD, TUNGIFHEAD,
-		TUNSTRANSIENT, TUNGTRANSIENT, FIONREAD, FIOSETOWN, FIOGETOWN
+		TUNSTRANSIENT, TUNGTRANSIENT, TUNSCAP, TUNGCAP, TUNDCAP, TUNSVNETHDR, TUNGVNETHDR,
+		FIONREAD, FIOSETOWN, FIOGETOWN
 	};
 	struct epoll_event event = { .events = EPOLLIN };
 	int epoll = epoll_create1(EPOLL_CLOEXEC), again, other = -1;
@@ -830,8 +831,8 @@ TEST_F_TIMEOUT(checklist, bug_group_permission_reverted, 120)
 TEST_F_TIMEOUT(checklist, bug_negative_integers, 120)
 {
 	static const unsigned long requests[] = {
-		TUNSDEBUG, TUNSLMODE, TUNSIFMODE, TUNSIFHEAD, TUNSTRANSIENT, FIONBIO, FIOASYNC,
-		FIOSETOWN, TIOCSPGRP
+		TUNSDEBUG, TUNSLMODE, TUNSIFMODE, TUNSIFHEAD, TUNSTRANSIENT, TUNSCAP, TUNSVNETHDR,
+		FIONBIO, FIOASYNC, FIOSETOWN, TIOCSPGRP
 	};
 	static const int values[] = { -1, INT_MIN, INT_MAX, 0x80000001, 1, 0 };
 	struct tuninfo info = { .mtu = 1500, .type = BSDTUN_IFT_PPP };
@@ -853,6 +854,7 @@ TEST_F_TIMEOUT(checklist, bug_negative_integers, 120)
 	}
 	ASSERT_EQ(0, set(self->fd, FIONBIO, 1));
 	ASSERT_EQ(0, set(self->fd, TUNSDEBUG, 0));
+	ASSERT_EQ(0, ioctl(self->fd, TUNDCAP));
 	EXPECT_TRUE(works(self->fd, self->sock));
 }
 
@@ -1001,6 +1003,20 @@ static int lose_rx_family(struct _test_data_checklist *self)
 	return write(self->fd, "P", 1) == -1;
 }
 
+static int lose_header(struct _test_data_checklist *self)
+{
+	static const struct tun_hdr vlan = { .th_flags = TUN_H_VTAG };
+	unsigned char packet[sizeof(vlan) + 64];
+	int none = 0, ret;
+
+	memcpy(packet, &vlan, sizeof(vlan));
+	build_udp(AF_INET, packet + sizeof(vlan), "data", 4);
+	ioctl(self->fd, TUNSCAP, &none);
+	ret = write(self->fd, packet, sizeof(packet));
+	ioctl(self->fd, TUNDCAP);
+	return ret == -1;
+}
+
 static int lose_rx_fault(struct _test_data_checklist *self)
 {
 	return write(self->fd, before_hole(0), 128) == -1;
@@ -1027,6 +1043,7 @@ static const struct {
 	{ "tx_dropped_fault",		lose_tx_fault },
 	{ "rx_errors_length",		lose_length },
 	{ "rx_errors_family",		lose_rx_family },
+	{ "rx_errors_header",		lose_header },
 	{ "rx_errors_fault",		lose_rx_fault },
 	{ "rx_dropped_down",		lose_down },
 };

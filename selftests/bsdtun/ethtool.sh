@@ -34,12 +34,14 @@ statistics() {
 	[[ $shown == "NIC statistics:
      tx_dropped_no_reader: 0
      tx_dropped_family: 0
+     tx_dropped_offload: 0
      tx_dropped_full: 0
      tx_dropped_nomem: 0
      tx_dropped_purged: 0
      tx_dropped_fault: 0
      rx_errors_length: 0
      rx_errors_family: 0
+     rx_errors_header: 0
      rx_errors_fault: 0
      rx_dropped_down: 0
      rx_dropped_nomem: 0" ]]
@@ -53,10 +55,10 @@ features() {
 	shown=$'\n'$(ethtool -k bsdtun0)$'\n'
 	for feature in "rx-checksumming: off [fixed]" "tx-checksumming: off" "scatter-gather: on" \
 		"	tx-scatter-gather: on" "	tx-scatter-gather-fraglist: on" \
-		"tcp-segmentation-offload: off" "	tx-tcp-segmentation: off [fixed]" \
-		"	tx-checksum-ip-generic: off [fixed]" "generic-segmentation-offload: on" \
+		"tcp-segmentation-offload: off" "	tx-tcp-segmentation: off [requested on]" \
+		"	tx-checksum-ip-generic: off [requested on]" "generic-segmentation-offload: on" \
 		"generic-receive-offload: on" "large-receive-offload: off [fixed]" \
-		"rx-vlan-offload: off [fixed]" "tx-udp-segmentation: off [fixed]"; do
+		"rx-vlan-offload: off [fixed]" "tx-udp-segmentation: off"; do
 		[[ $shown == *$'\n'"$feature"$'\n'* ]]
 	done
 }

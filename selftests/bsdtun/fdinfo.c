@@ -71,6 +71,7 @@ TEST_F(fdinfo, of_a_new_file)
 	EXPECT_EQ(own_netns(), strtoul(told(self->fd, "netns"), NULL, 10));
 	EXPECT_STREQ("0", told(self->fd, "queue"));
 	EXPECT_STREQ("none", told(self->fd, "framing"));
+	EXPECT_STREQ("none", told(self->fd, "offload"));
 	EXPECT_STREQ("0", told(self->fd, "packets"));
 }
 
@@ -82,6 +83,16 @@ TEST_F(fdinfo, tells_the_framing_as_it_is)
 	EXPECT_STREQ("sockaddr", told(self->fd, "framing"));
 	ASSERT_EQ(0, set(self->fd, TUNSLMODE, 0));
 	EXPECT_STREQ("none", told(self->fd, "framing"));
+}
+
+TEST_F(fdinfo, tells_the_header_of_offloads_as_it_is)
+{
+	ASSERT_EQ(0, set(self->fd, TUNSCAP, 0));
+	EXPECT_STREQ("tun_hdr", told(self->fd, "offload"));
+	ASSERT_EQ(0, set(self->fd, TUNSVNETHDR, 10));
+	EXPECT_STREQ("virtio_net_hdr", told(self->fd, "offload"));
+	ASSERT_EQ(0, set(self->fd, TUNSVNETHDR, 0));
+	EXPECT_STREQ("none", told(self->fd, "offload"));
 }
 
 TEST_F(fdinfo, tells_how_many_packets_wait)

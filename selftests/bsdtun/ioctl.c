@@ -25,11 +25,12 @@
 
 static const unsigned long getters[] = {
 	TUNGDEBUG, TUNGIFINFO, TUNGIFINFO_OPENBSD, TUNGIFNAME, TUNGIFHEAD, TUNGTRANSIENT,
+	TUNGVNETHDR,
 };
 
 static const unsigned long setters[] = {
 	TUNSDEBUG, TUNSIFINFO, TUNSIFINFO_OPENBSD, TUNSLMODE, TUNSIFMODE, TUNSIFHEAD,
-	TUNSTRANSIENT,
+	TUNSTRANSIENT, TUNSCAP, TUNSVNETHDR,
 };
 
 /* With an int, whatever their numbers say */
@@ -185,7 +186,8 @@ static bool is_known(unsigned long request)
 		if (setters[i] == request)
 			return true;
 	/* 32-bit programs' struct ifreq is shorter. */
-	return request == TUNSIFPID || request == _IOC(_IOC_READ, 't', 93, 32) ||
+	return request == TUNSIFPID || request == TUNGCAP || request == TUNDCAP ||
+	       request == _IOC(_IOC_READ, 't', 93, 32) ||
 	       request == _IOC(_IOC_READ, 't', 93, 40);
 }
 

@@ -30,8 +30,10 @@ struct shown {
 	int64_t value[IFLA_BSDTUN_MAX + 1];
 	bool counted[IFLA_BSDTUN_COUNTER_MAX + 1];
 	int64_t count[IFLA_BSDTUN_COUNTER_MAX + 1];
-	/* The framing of the file that has a queue, or -1; and the files that make no sense. */
-	int framing[MAX_QUEUES];
+	/* The framing and header of the file that has a queue, or -1; and the files that make no
+	 * sense.
+	 */
+	int framing[MAX_QUEUES], offload[MAX_QUEUES];
 	int bad_files;
 };
 
@@ -195,21 +197,26 @@ static void parse_files(const struct nlattr *nest, struct shown *shown)
 {
 	const struct nlattr *file, *attr;
 	uint32_t queue;
-	int framing;
+	int framing, offload;
 
 	mnl_attr_for_each_nested(file, nest) {
 		queue = MAX_QUEUES;
 		framing = -1;
+		offload = -1;
 		mnl_attr_for_each_nested(attr, file) {
 			if (mnl_attr_get_type(attr) == IFLA_BSDTUN_FILE_QUEUE)
 				queue = mnl_attr_get_u32(attr);
 			if (mnl_attr_get_type(attr) == IFLA_BSDTUN_FILE_FRAMING)
 				framing = mnl_attr_get_u8(attr);
+			if (mnl_attr_get_type(attr) == IFLA_BSDTUN_FILE_OFFLOAD)
+				offload = mnl_attr_get_u8(attr);
 		}
-		if (mnl_attr_get_type(file) == IFLA_BSDTUN_FILE && queue < MAX_QUEUES)
+		if (mnl_attr_get_type(file) == IFLA_BSDTUN_FILE && queue < MAX_QUEUES) {
 			shown->framing[queue] = framing;
-		else
+			shown->offload[queue] = offload;
+		} else {
 			shown->bad_files++;
+		}
 	}
 }
 
@@ -243,6 +250,7 @@ static void parse_link(const struct nlmsghdr *msg, struct shown *shown)
 
 	memset(shown, 0, sizeof(*shown));
 	memset(shown->framing, -1, sizeof(shown->framing));
+	memset(shown->offload, -1, sizeof(shown->offload));
 	mnl_attr_for_each(attr, msg, sizeof(struct ifinfomsg)) {
 		if (mnl_attr_get_type(attr) == IFLA_IFNAME)
 			snprintf(shown->name, IFNAMSIZ, "%s", mnl_attr_get_str(attr));
@@ -546,12 +554,14 @@ TEST_F(netlink, each_counter_is_shown_and_agrees_with_ethtool)
 	static const char * const names[IFLA_BSDTUN_COUNTER_MAX + 1] = {
 		[IFLA_BSDTUN_COUNTER_TX_NO_READER] = "tx_dropped_no_reader",
 		[IFLA_BSDTUN_COUNTER_TX_FAMILY] = "tx_dropped_family",
+		[IFLA_BSDTUN_COUNTER_TX_OFFLOAD] = "tx_dropped_offload",
 		[IFLA_BSDTUN_COUNTER_TX_FULL] = "tx_dropped_full",
 		[IFLA_BSDTUN_COUNTER_TX_NOMEM] = "tx_dropped_nomem",
 		[IFLA_BSDTUN_COUNTER_TX_PURGED] = "tx_dropped_purged",
 		[IFLA_BSDTUN_COUNTER_TX_FAULT] = "tx_dropped_fault",
 		[IFLA_BSDTUN_COUNTER_RX_ERROR_LENGTH] = "rx_errors_length",
 		[IFLA_BSDTUN_COUNTER_RX_ERROR_FAMILY] = "rx_errors_family",
+		[IFLA_BSDTUN_COUNTER_RX_ERROR_HEADER] = "rx_errors_header",
 		[IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT] = "rx_errors_fault",
 		[IFLA_BSDTUN_COUNTER_RX_DOWN] = "rx_dropped_down",
 		[IFLA_BSDTUN_COUNTER_RX_NOMEM] = "rx_dropped_nomem",
@@ -598,7 +608,7 @@ TEST_F(netlink, each_counter_is_shown_and_agrees_with_ethtool)
 TEST_F(netlink, the_framing_of_each_open_file_is_shown)
 {
 	struct shown shown;
-	int fds[3], i, on = 1;
+	int fds[3], i, on = 1, len = 12;
 
 	queues_wanted = 4;
 	ASSERT_EQ(0, add_with("bsdtun5", IFLA_BSDTUN_FRAMING, BSDTUN_FRAMING_AF));
@@ -611,10 +621,15 @@ TEST_F(netlink, the_framing_of_each_open_file_is_shown)
 	ASSERT_EQ(0, ioctl(fds[1], TUNSLMODE, &on));
 	on = 0;
 	ASSERT_EQ(0, ioctl(fds[2], TUNSIFHEAD, &on));
+	ASSERT_EQ(0, ioctl(fds[1], TUNSVNETHDR, &len));
+	ASSERT_EQ(0, ioctl(fds[2], TUNSCAP, &on));
 	ASSERT_EQ(0, show("bsdtun5", 0, &shown));
 	EXPECT_EQ(BSDTUN_FRAMING_AF, shown.framing[0]);
 	EXPECT_EQ(BSDTUN_FRAMING_SOCKADDR, shown.framing[1]);
 	EXPECT_EQ(BSDTUN_FRAMING_NONE, shown.framing[2]);
+	EXPECT_EQ(BSDTUN_HEADER_NONE, shown.offload[0]);
+	EXPECT_EQ(BSDTUN_HEADER_VNET, shown.offload[1]);
+	EXPECT_EQ(BSDTUN_HEADER_TUN, shown.offload[2]);
 	EXPECT_EQ(-1, shown.framing[3]);
 	close(fds[0]);
 	ASSERT_EQ(0, show("bsdtun5", 0, &shown));

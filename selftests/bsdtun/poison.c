@@ -178,6 +178,7 @@ static size_t answer_to(unsigned long request, union answer *answer)
 	case TUNGDEBUG:
 	case TUNGIFHEAD:
 	case TUNGTRANSIENT:
+	case TUNGVNETHDR:
 	case FIONREAD:
 		return 4;
 	default:	/* TUNGIFNAME */
@@ -190,7 +191,7 @@ TEST_F(ioctl, getter_writes_every_byte_of_its_answer_and_no_other)
 {
 	const unsigned long getters[] = {
 		TUNGDEBUG, TUNGIFINFO, TUNGIFINFO_OPENBSD, GIFNAME, TUNGIFHEAD, TUNGTRANSIENT,
-		FIONREAD, FIOGETOWN, TIOCGPGRP,
+		TUNGVNETHDR, FIONREAD, FIOGETOWN, TIOCGPGRP,
 	};
 	size_t i, pattern, shift, len;
 	union answer answer;
@@ -238,6 +239,10 @@ TEST_F(ioctl, setter_leaves_its_argument_as_it_is)
 		{ TUNSIFPID, 0, { } },
 		{ TUNSIFHEAD, 4, { .value = 2 } },
 		{ TUNSTRANSIENT, 4, { .value = 0 } },
+		{ TUNSCAP, 4, { .value = 1 } },
+		{ TUNDCAP, 0, { } },
+		{ TUNSVNETHDR, 4, { .value = 10 } },
+		{ TUNSVNETHDR, 4, { .value = 0 } },
 		{ FIONBIO, 4, { .value = 1 } },
 		{ FIOASYNC, 4, { .value = 0 } },
 		{ FIOSETOWN, 4, { .value = 0 } },
@@ -314,22 +319,28 @@ FIXTURE_VARIANT(read)
 	int ethertype;
 	size_t len;
 	bool link_local;
+	int vnet;			/* length of a header of virtio before it */
 };
 
-FIXTURE_VARIANT_ADD(read, ipv4) { 0, ETH_P_IP, 100, false };
-FIXTURE_VARIANT_ADD(read, ipv4_of_1_byte) { 0, ETH_P_IP, 1, false };
-FIXTURE_VARIANT_ADD(read, ipv4_of_65535_bytes) { 0, ETH_P_IP, 65535, false };
-FIXTURE_VARIANT_ADD(read, af_ipv4) { TUNSIFHEAD, ETH_P_IP, 100, false };
-FIXTURE_VARIANT_ADD(read, af_ipv6) { TUNSIFHEAD, ETH_P_IPV6, 101, false };
-FIXTURE_VARIANT_ADD(read, af_ipv6_of_65535_bytes) { TUNSIFHEAD, ETH_P_IPV6, 65535, false };
-FIXTURE_VARIANT_ADD(read, af_ipx) { TUNSIFHEAD, ETH_P_IPX, 30, false };
-FIXTURE_VARIANT_ADD(read, af_appletalk) { TUNSIFHEAD, ETH_P_ATALK, 13, false };
-FIXTURE_VARIANT_ADD(read, sockaddr_ipv4) { TUNSLMODE, ETH_P_IP, 100, false };
-FIXTURE_VARIANT_ADD(read, sockaddr_ipv4_of_1_byte) { TUNSLMODE, ETH_P_IP, 1, false };
-FIXTURE_VARIANT_ADD(read, sockaddr_ipv4_of_65535_bytes) { TUNSLMODE, ETH_P_IP, 65535, false };
-FIXTURE_VARIANT_ADD(read, sockaddr_ipv6) { TUNSLMODE, ETH_P_IPV6, 101, false };
-FIXTURE_VARIANT_ADD(read, sockaddr_ipv6_link_local) { TUNSLMODE, ETH_P_IPV6, 101, true };
-FIXTURE_VARIANT_ADD(read, sockaddr_ipv6_of_39_bytes) { TUNSLMODE, ETH_P_IPV6, 39, false };
+FIXTURE_VARIANT_ADD(read, ipv4) { 0, ETH_P_IP, 100, false, 0 };
+FIXTURE_VARIANT_ADD(read, ipv4_of_1_byte) { 0, ETH_P_IP, 1, false, 0 };
+FIXTURE_VARIANT_ADD(read, ipv4_of_65535_bytes) { 0, ETH_P_IP, 65535, false, 0 };
+FIXTURE_VARIANT_ADD(read, af_ipv4) { TUNSIFHEAD, ETH_P_IP, 100, false, 0 };
+FIXTURE_VARIANT_ADD(read, af_ipv6) { TUNSIFHEAD, ETH_P_IPV6, 101, false, 0 };
+FIXTURE_VARIANT_ADD(read, af_ipv6_of_65535_bytes) { TUNSIFHEAD, ETH_P_IPV6, 65535, false, 0 };
+FIXTURE_VARIANT_ADD(read, af_ipx) { TUNSIFHEAD, ETH_P_IPX, 30, false, 0 };
+FIXTURE_VARIANT_ADD(read, af_appletalk) { TUNSIFHEAD, ETH_P_ATALK, 13, false, 0 };
+FIXTURE_VARIANT_ADD(read, sockaddr_ipv4) { TUNSLMODE, ETH_P_IP, 100, false, 0 };
+FIXTURE_VARIANT_ADD(read, sockaddr_ipv4_of_1_byte) { TUNSLMODE, ETH_P_IP, 1, false, 0 };
+FIXTURE_VARIANT_ADD(read, sockaddr_ipv4_of_65535_bytes) { TUNSLMODE, ETH_P_IP, 65535, false, 0 };
+FIXTURE_VARIANT_ADD(read, sockaddr_ipv6) { TUNSLMODE, ETH_P_IPV6, 101, false, 0 };
+FIXTURE_VARIANT_ADD(read, sockaddr_ipv6_link_local) { TUNSLMODE, ETH_P_IPV6, 101, true, 0 };
+FIXTURE_VARIANT_ADD(read, sockaddr_ipv6_of_39_bytes) { TUNSLMODE, ETH_P_IPV6, 39, false, 0 };
+
+FIXTURE_VARIANT_ADD(read, tun_hdr) { TUNSCAP, ETH_P_IP, 100, false, 0 };
+FIXTURE_VARIANT_ADD(read, vnet_header_10) { 0, ETH_P_IP, 100, false, 10 };
+FIXTURE_VARIANT_ADD(read, vnet_header_12) { 0, ETH_P_IP, 65535, false, 12 };
+FIXTURE_VARIANT_ADD(read, vnet_header_12_af_ipv6) { TUNSIFHEAD, ETH_P_IPV6, 101, false, 12 };
 
 #define DESTINATION4	16	/* where it stands in the header */
 #define DESTINATION6	24
@@ -388,9 +399,11 @@ static void build_frame(struct _test_data_read *self, const struct _fixture_vari
 	static unsigned char packet[ROOM];
 
 	build_packet(packet, variant->ethertype, variant->len, variant->link_local);
-	self->prefix = 0;
+	/* The packets are complete, and of no header is anything set. */
+	self->prefix = variant->framing == TUNSCAP ? sizeof(struct tun_hdr) : (size_t)variant->vnet;
+	memset(self->frame, 0, self->prefix);
 	if (variant->framing == TUNSIFHEAD)
-		self->prefix = build_af(self->frame, variant->ethertype);
+		self->prefix += build_af(self->frame + self->prefix, variant->ethertype);
 	else if (variant->framing == TUNSLMODE)
 		self->prefix = build_sockaddr(self->frame, packet, variant->ethertype,
 					      variant->len, variant->link_local);
@@ -408,6 +421,8 @@ FIXTURE_SETUP(read)
 	self->sock = packet_socket(DEV);
 	if (variant->framing)
 		ASSERT_EQ(0, set(self->fd, variant->framing, 1));
+	if (variant->vnet)
+		ASSERT_EQ(0, set(self->fd, TUNSVNETHDR, variant->vnet));
 	build_frame(self, variant);
 }
 
@@ -505,9 +520,10 @@ TEST_F(read, of_a_packet_queued_with_another_framing_is_the_same)
 			continue;
 		ASSERT_EQ(0, set(self->fd, framings[i], 1));
 		queue_packet(self, variant);
-		/* Either turns the other off. */
-		ASSERT_EQ(0, variant->framing ? set(self->fd, variant->framing, 1) :
-						set(self->fd, framings[i], 0));
+		/* Either prefix turns the other off. */
+		ASSERT_EQ(0, variant->framing && variant->framing != TUNSCAP ?
+				set(self->fd, variant->framing, 1) :
+				set(self->fd, framings[i], 0));
 		poison(poisons[0], ROOM);
 		want(arg, self->frame, self->len);
 		EXPECT_EQ((ssize_t)self->len, read(self->fd, arg, ROOM));
@@ -654,15 +670,19 @@ static void check_files(struct __test_metadata *_metadata, struct rtattr *nest)
 	struct rtattr *file = RTA_DATA(nest);
 	struct rtattr *queue = RTA_DATA(file);
 	struct rtattr *framing = (void *)queue + RTA_SPACE(4);
+	struct rtattr *offload = (void *)framing + RTA_SPACE(1);
 
-	ASSERT_EQ(RTA_SPACE(RTA_SPACE(4) + RTA_SPACE(1)), RTA_PAYLOAD(nest));
+	ASSERT_EQ(RTA_SPACE(RTA_SPACE(4) + 2 * RTA_SPACE(1)), RTA_PAYLOAD(nest));
 	EXPECT_EQ(IFLA_BSDTUN_FILE, file->rta_type & NLA_TYPE_MASK);
-	EXPECT_EQ(RTA_SPACE(4) + RTA_SPACE(1), RTA_PAYLOAD(file));
+	EXPECT_EQ(RTA_SPACE(4) + 2 * RTA_SPACE(1), RTA_PAYLOAD(file));
 	EXPECT_EQ(IFLA_BSDTUN_FILE_QUEUE, queue->rta_type);
 	EXPECT_EQ(RTA_LENGTH(4), queue->rta_len);
 	EXPECT_EQ(IFLA_BSDTUN_FILE_FRAMING, framing->rta_type);
 	EXPECT_EQ(RTA_LENGTH(1), framing->rta_len);
 	EXPECT_EQ(0, memcmp(RTA_DATA(framing) + 1, zeros, 3));
+	EXPECT_EQ(IFLA_BSDTUN_FILE_OFFLOAD, offload->rta_type);
+	EXPECT_EQ(RTA_LENGTH(1), offload->rta_len);
+	EXPECT_EQ(0, memcmp(RTA_DATA(offload) + 1, zeros, 3));
 }
 
 /* Each attribute once, of its own length, behind it zeros up to the next, and no more. */

@@ -136,6 +136,13 @@ static int call(int fd, const struct deed *deed)
 	return ioctl(fd, deed->request, &arg) ? -errno : 0;
 }
 
+static int call_after_TUNSCAP(int fd, const struct deed *deed)
+{
+	int none = 0;
+
+	return ioctl(fd, TUNSCAP, &none) ? -errno : call(fd, deed);
+}
+
 static int set_info(int fd, const struct deed *deed)
 {
 	struct tuninfo info = { .mtu = deed->value, .type = BSDTUN_IFT_PPP };
@@ -195,6 +202,11 @@ static const struct deed uses[] = {
 	{ .name = "TUNSIFHEAD", .act = call, .request = TUNSIFHEAD },
 	{ .name = "TUNGIFHEAD", .act = call, .request = TUNGIFHEAD },
 	{ .name = "TUNGTRANSIENT", .act = call, .request = TUNGTRANSIENT },
+	{ .name = "TUNSCAP", .act = call, .request = TUNSCAP, .value = BSDTUN_IFCAP_CSUM_TCPv4 },
+	{ .name = "TUNGCAP", .act = call_after_TUNSCAP, .request = TUNGCAP },
+	{ .name = "TUNDCAP", .act = call, .request = TUNDCAP },
+	{ .name = "TUNSVNETHDR", .act = call, .request = TUNSVNETHDR },
+	{ .name = "TUNGVNETHDR", .act = call, .request = TUNGVNETHDR },
 	{ .name = "FIONREAD", .act = call, .request = FIONREAD },
 	{ .name = "FIONBIO", .act = call, .request = FIONBIO, .value = 1 },
 	{ .name = "FIOASYNC", .act = call, .request = FIOASYNC },

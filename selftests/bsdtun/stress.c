@@ -508,11 +508,11 @@ static long write_none(void)
 
 static struct op write_ops[] = {
 	{ .name = "write", .run = write_packet, .on_file = true,
-	  .allowed = { EIO, EAFNOSUPPORT, ENOBUFS } },
+	  .allowed = { EIO, EAFNOSUPPORT, EINVAL, ENOBUFS } },
 	{ .name = "writev", .run = write_vector, .on_file = true,
-	  .allowed = { EIO, EAFNOSUPPORT, ENOBUFS } },
+	  .allowed = { EIO, EAFNOSUPPORT, EINVAL, ENOBUFS } },
 	{ .name = "write of noise", .run = write_noise, .on_file = true,
-	  .allowed = { EIO, EAFNOSUPPORT, ENOBUFS } },
+	  .allowed = { EIO, EAFNOSUPPORT, EINVAL, ENOBUFS } },
 	{ .name = "write that is too long", .run = write_long, .on_file = true, .wanted = EIO },
 	{ .name = "write from a bad buffer", .run = write_bad, .on_file = true, .wanted = EFAULT,
 	  .allowed = { EIO, ENOBUFS } },
@@ -774,7 +774,8 @@ static bool ring_may_return(uint64_t what, int error)
 	case RING_READ:
 		return error == EAGAIN || error == EINTR || error == EIO;
 	case RING_WRITE:
-		return error == EIO || error == EAFNOSUPPORT || error == ENOBUFS;
+		return error == EIO || error == EAFNOSUPPORT || error == EINVAL ||
+		       error == ENOBUFS;
 	case RING_OPEN:
 		return error == EBUSY || error == EEXIST || error == EINTR || missing(error);
 	case RING_CANCEL:
@@ -906,13 +907,27 @@ static long ioctl_plain(void)
 	return result(ioctl(me->fd, current_op()->request));
 }
 
+static long ioctl_capabilities(void)
+{
+	static const int sets[] = { 0, BSDTUN_IFCAP_CSUM_UDPv4, BSDTUN_IFCAPS };
+
+	return result(ioctl(me->fd, TUNSCAP, &sets[pick(ARRAY_SIZE(sets))]));
+}
+
+static long ioctl_vnet_header(void)
+{
+	static const int lens[] = { 0, 10, 12 };
+
+	return result(ioctl(me->fd, TUNSVNETHDR, &lens[pick(ARRAY_SIZE(lens))]));
+}
+
 static long ioctl_bad_pointer(void)
 {
 	static const unsigned long requests[] = {
 		TUNSDEBUG, TUNGDEBUG, TUNSIFINFO, TUNGIFINFO, TUNSIFINFO_OPENBSD,
 		TUNGIFINFO_OPENBSD, TUNSLMODE, TUNGIFNAME, TUNSIFMODE, TUNSIFHEAD, TUNGIFHEAD,
 		TUNSTRANSIENT, TUNGTRANSIENT, FIONREAD, FIONBIO, FIOASYNC, FIOSETOWN, FIOGETOWN,
-		TIOCSPGRP, TIOCGPGRP,
+		TIOCSPGRP, TIOCGPGRP, TUNSCAP, TUNSVNETHDR, TUNGVNETHDR,
 	};
 
 	return result(ioctl(me->fd, requests[pick(ARRAY_SIZE(requests))], bad_pointer));
@@ -951,6 +966,16 @@ static struct op ioctl_ops[] = {
 	{ .name = "TUNSTRANSIENT", .run = ioctl_int, .request = TUNSTRANSIENT, .on_file = true,
 	  .allowed = { EIO } },
 	{ .name = "TUNGTRANSIENT", .run = ioctl_int, .request = TUNGTRANSIENT, .on_file = true,
+	  .allowed = { EIO } },
+	{ .name = "TUNSCAP", .run = ioctl_capabilities, .request = TUNSCAP, .on_file = true,
+	  .allowed = { EIO } },
+	{ .name = "TUNGCAP", .run = ioctl_int, .request = TUNGCAP, .on_file = true,
+	  .allowed = { EIO, ENODEV } },
+	{ .name = "TUNDCAP", .run = ioctl_plain, .request = TUNDCAP, .on_file = true,
+	  .allowed = { EIO } },
+	{ .name = "TUNSVNETHDR", .run = ioctl_vnet_header, .request = TUNSVNETHDR, .on_file = true,
+	  .allowed = { EIO } },
+	{ .name = "TUNGVNETHDR", .run = ioctl_int, .request = TUNGVNETHDR, .on_file = true,
 	  .allowed = { EIO } },
 	{ .name = "FIONREAD", .run = ioctl_int, .request = FIONREAD, .on_file = true,
 	  .allowed = { EIO } },

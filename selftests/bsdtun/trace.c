@@ -196,6 +196,20 @@ static void lose_rx_family(int fd, int sock)
 		abort();
 }
 
+static void lose_header(int fd, int sock)
+{
+	static const struct tun_hdr vlan = { .th_flags = TUN_H_VTAG };
+	unsigned char packet[sizeof(vlan) + 64];
+	int none = 0;
+
+	(void)sock;
+	memcpy(packet, &vlan, sizeof(vlan));
+	build_udp(AF_INET, packet + sizeof(vlan), "data", 4);
+	ioctl(fd, TUNSCAP, &none);
+	if (write(fd, packet, sizeof(packet)) != -1)
+		abort();
+}
+
 static void lose_rx_fault(int fd, int sock)
 {
 	(void)sock;
@@ -271,6 +285,12 @@ FIXTURE_VARIANT_ADD(drop, length)
 FIXTURE_VARIANT_ADD(drop, rx_family)
 {
 	.lose = lose_rx_family, .cause = "rx_errors_family", .reason = "UNHANDLED_PROTO",
+	.no_packet = true,
+};
+
+FIXTURE_VARIANT_ADD(drop, header)
+{
+	.lose = lose_header, .cause = "rx_errors_header", .reason = "DEV_HDR",
 	.no_packet = true,
 };
 

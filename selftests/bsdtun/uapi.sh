@@ -13,6 +13,7 @@ use='
 int use(int fd, struct tuninfo *info)
 {
 	int on = 1, mode = 0;
+	struct tun_capabilities cap = { BSDTUN_IFCAPS };
 
 	info->baudrate = 0;
 	info->mtu = TUNMTU;
@@ -23,7 +24,10 @@ int use(int fd, struct tuninfo *info)
 	       ioctl(fd, TUNSLMODE, &on) + ioctl(fd, TUNSIFMODE, &mode) +
 	       ioctl(fd, TUNSIFPID, 0) + ioctl(fd, TUNSIFHEAD, &on) +
 	       ioctl(fd, TUNGIFHEAD, &on) + ioctl(fd, TUNSTRANSIENT, &on) +
-	       ioctl(fd, TUNGTRANSIENT, &on) + TUNMRU;
+	       ioctl(fd, TUNGTRANSIENT, &on) + ioctl(fd, TUNSCAP, &cap) +
+	       ioctl(fd, TUNGCAP, &cap) + ioctl(fd, TUNDCAP) +
+	       ioctl(fd, TUNSVNETHDR, &on) + ioctl(fd, TUNGVNETHDR, &on) +
+	       TUNMRU + (int)sizeof(struct tun_hdr);
 }'
 use_ifreq='
 int use_ifreq(int fd, struct ifreq *ifr)
@@ -90,7 +94,8 @@ macros() {
 	local name program=
 
 	for name in TUNGDEBUG TUNSDEBUG TUNSIFINFO TUNGIFINFO TUNSLMODE TUNGIFNAME TUNSIFMODE \
-		TUNSIFPID TUNSIFHEAD TUNGIFHEAD TUNSTRANSIENT TUNGTRANSIENT TUNMTU TUNMRU; do
+		TUNSIFPID TUNSIFHEAD TUNGIFHEAD TUNSTRANSIENT TUNGTRANSIENT TUNSCAP TUNGCAP TUNDCAP \
+		TUNSVNETHDR TUNGVNETHDR TUNMTU TUNMRU; do
 		program+="#ifndef $name
 			#error $name
 			#endif
@@ -121,6 +126,12 @@ numbers() {
 		_Static_assert(TUNGIFHEAD == 0x80047461, "TUNGIFHEAD");
 		_Static_assert(TUNSTRANSIENT == 0x40047462, "TUNSTRANSIENT");
 		_Static_assert(TUNGTRANSIENT == 0x80047463, "TUNGTRANSIENT");
+		_Static_assert(TUNSCAP == 0x400474c4, "TUNSCAP");
+		_Static_assert(TUNGCAP == 0x800474c4, "TUNGCAP");
+		_Static_assert(TUNDCAP == 0x000074c4, "TUNDCAP");
+		_Static_assert(TUNSVNETHDR == 0x400474c5, "TUNSVNETHDR");
+		_Static_assert(TUNGVNETHDR == 0x800474c5, "TUNGVNETHDR");
+		_Static_assert(sizeof(struct tun_hdr) == 8, "tun_hdr");
 		_Static_assert(sizeof(struct tuninfo) == 8, "tuninfo");
 		_Static_assert(offsetof(struct tuninfo, baudrate) == 0, "baudrate");
 		_Static_assert(offsetof(struct tuninfo, mtu) == 4, "mtu");

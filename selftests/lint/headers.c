@@ -37,9 +37,19 @@
 #if defined(BSDTUN_OPENBSD) || defined(__OpenBSD__)
 #if defined(TUNSLMODE) || defined(TUNSIFHEAD) || defined(TUNGIFHEAD) || \
 	defined(TUNSIFPID) || defined(TUNGIFNAME) || \
-	defined(TUNSTRANSIENT) || defined(TUNGTRANSIENT)
+	defined(TUNSTRANSIENT) || defined(TUNGTRANSIENT) || \
+	defined(TUNSVNETHDR) || defined(TUNGVNETHDR)
 #error OpenBSD has not these
 #endif
+HOLDS(TUNSCAP, TUNSCAP == 0x400474c4U);
+HOLDS(TUNGCAP, TUNGCAP == 0x800474c4U);
+HOLDS(TUNDCAP, TUNDCAP == 0x000074c4U);
+HOLDS(tun_hdr, sizeof(struct tun_hdr) == 8);
+HOLDS(tun_capabilities, sizeof(struct tun_capabilities) == 4);
+HOLDS(IFCAP, (IFCAP_CSUM_IPv4 | IFCAP_CSUM_TCPv4 | IFCAP_CSUM_UDPv4 |
+	      IFCAP_VLAN_MTU | IFCAP_VLAN_HWTAGGING | IFCAP_VLAN_HWOFFLOAD |
+	      IFCAP_CSUM_TCPv6 | IFCAP_CSUM_UDPv6 | IFCAP_TSOv4 | IFCAP_TSOv6 |
+	      IFCAP_LRO) == BSDTUN_IFCAPS);
 HOLDS(size, sizeof(struct tuninfo) == 12);
 HOLDS(mtu, offsetof(struct tuninfo, mtu) == 0);
 HOLDS(type, offsetof(struct tuninfo, type) == 4);
@@ -50,7 +60,8 @@ HOLDS(TUNGIFINFO, TUNGIFINFO == 0x800c745cU);
 #elif defined(BSDTUN_NETBSD) || defined(__NetBSD__)
 #if defined(TUNSIFINFO) || defined(TUNGIFINFO) || defined(TUNSIFPID) || \
 	defined(TUNGIFNAME) || defined(TUNSTRANSIENT) || \
-	defined(TUNGTRANSIENT)
+	defined(TUNGTRANSIENT) || defined(TUNSCAP) || defined(TUNGCAP) || \
+	defined(TUNDCAP) || defined(TUNSVNETHDR) || defined(TUNGVNETHDR)
 #error NetBSD has not these
 #endif
 HOLDS(TUNSLMODE, TUNSLMODE == 0x4004745dU);

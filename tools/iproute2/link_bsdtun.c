@@ -23,16 +23,24 @@ static const char * const framing_names[] = {
 	[BSDTUN_FRAMING_SOCKADDR] = "sockaddr",
 };
 
+static const char * const offload_names[] = {
+	[BSDTUN_HEADER_NONE]	= "none",
+	[BSDTUN_HEADER_TUN]	= "tun_hdr",
+	[BSDTUN_HEADER_VNET]	= "virtio_net_hdr",
+};
+
 /* As ethtool -S names them. */
 static const char * const counter_names[] = {
 	[IFLA_BSDTUN_COUNTER_TX_NO_READER]	= "tx_dropped_no_reader",
 	[IFLA_BSDTUN_COUNTER_TX_FAMILY]		= "tx_dropped_family",
+	[IFLA_BSDTUN_COUNTER_TX_OFFLOAD]	= "tx_dropped_offload",
 	[IFLA_BSDTUN_COUNTER_TX_FULL]		= "tx_dropped_full",
 	[IFLA_BSDTUN_COUNTER_TX_NOMEM]		= "tx_dropped_nomem",
 	[IFLA_BSDTUN_COUNTER_TX_PURGED]		= "tx_dropped_purged",
 	[IFLA_BSDTUN_COUNTER_TX_FAULT]		= "tx_dropped_fault",
 	[IFLA_BSDTUN_COUNTER_RX_ERROR_LENGTH]	= "rx_errors_length",
 	[IFLA_BSDTUN_COUNTER_RX_ERROR_FAMILY]	= "rx_errors_family",
+	[IFLA_BSDTUN_COUNTER_RX_ERROR_HEADER]	= "rx_errors_header",
 	[IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT]	= "rx_errors_fault",
 	[IFLA_BSDTUN_COUNTER_RX_DOWN]		= "rx_dropped_down",
 	[IFLA_BSDTUN_COUNTER_RX_NOMEM]		= "rx_dropped_nomem",
@@ -272,7 +280,7 @@ static const struct rtattr *first_of(const struct rtattr *nest, int *room)
 /* Each open file, and what it has before its packets. */
 static void print_files(const struct rtattr *nest)
 {
-	const struct rtattr *file, *attr, *queue, *framing;
+	const struct rtattr *file, *attr, *queue, *framing, *offload;
 	int files_room, room;
 
 	if (!nest)
@@ -282,17 +290,22 @@ static void print_files(const struct rtattr *nest)
 	     file = RTA_NEXT(file, files_room)) {
 		queue = NULL;
 		framing = NULL;
+		offload = NULL;
 		for (attr = first_of(file, &room); RTA_OK(attr, room);
 		     attr = RTA_NEXT(attr, room)) {
 			if (attr->rta_type == IFLA_BSDTUN_FILE_QUEUE)
 				queue = attr;
 			else if (attr->rta_type == IFLA_BSDTUN_FILE_FRAMING)
 				framing = attr;
+			else if (attr->rta_type == IFLA_BSDTUN_FILE_OFFLOAD)
+				offload = attr;
 		}
 		open_json_object(NULL);
 		print_uint(queue, "queue", "file %u ");
 		print_name(framing, "framing", "framing %s ", framing_names,
 			   COUNT_OF(framing_names));
+		print_name(offload, "offload", "offload %s ", offload_names,
+			   COUNT_OF(offload_names));
 		close_json_object();
 	}
 	close_json_array(PRINT_JSON, NULL);

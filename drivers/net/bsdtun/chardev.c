@@ -7,6 +7,7 @@
 #include "drop.h"
 #include "frame.h"
 #include "ioctl.h"
+#include "offload.h"
 #include "queue.h"
 #include "trace.h"
 #include "unit.h"
@@ -130,18 +131,18 @@ static ssize_t chardev_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	struct bsdtun_queue *queue = file->private_data;
 	bool nonblock = (file->f_flags & O_NONBLOCK) ||
 			(iocb->ki_flags & IOCB_NOWAIT);
-	enum bsdtun_prefix prefix;
+	struct bsdtun_format format;
 	struct sk_buff *skb;
 	ssize_t len;
 
 	if (!iov_iter_count(to))
 		return 0;
 
-	skb = bsdtun_queue_receive(queue, nonblock, &prefix);
+	skb = bsdtun_queue_receive(queue, nonblock, &format);
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
 
-	len = bsdtun_frame_to_iter(skb, prefix, to);
+	len = bsdtun_frame_to_iter(skb, format, to);
 	if (unlikely(len < 0)) {
 		lose(queue, skb, BSDTUN_TX_FAULT);
 		return len;
@@ -158,6 +159,8 @@ static enum bsdtun_counter cause_of(int err)
 		return BSDTUN_RX_ERROR_LENGTH;
 	case -EAFNOSUPPORT:
 		return BSDTUN_RX_ERROR_FAMILY;
+	case -EINVAL:
+		return BSDTUN_RX_ERROR_HEADER;
 	case -EFAULT:
 		return BSDTUN_RX_ERROR_FAULT;
 	default:
@@ -203,7 +206,7 @@ static ssize_t chardev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (!rcu_access_pointer(queue->device))
 		return -EIO;
 
-	skb = bsdtun_frame_from_iter(READ_ONCE(queue->prefix), from);
+	skb = bsdtun_frame_from_iter(READ_ONCE(queue->format), from);
 	if (IS_ERR(skb)) {
 		lose(queue, NULL, cause_of(PTR_ERR(skb)));
 		return PTR_ERR(skb);
@@ -251,7 +254,9 @@ static void chardev_show_fdinfo(struct seq_file *m, struct file *file)
 		seq_printf(m, "netns:\t%u\n", dev_net(bt->dev)->ns.inum);
 		seq_printf(m, "queue:\t%u\n", queue->index);
 	}
-	seq_printf(m, "framing:\t%s\n", bsdtun_frame_names[queue->prefix]);
+	seq_printf(m, "framing:\t%s\n", bsdtun_frame_names[queue->format.prefix]);
+	seq_printf(m, "offload:\t%s\n",
+		   bsdtun_header_names[queue->format.header]);
 	seq_printf(m, "packets:\t%u\n", bsdtun_queue_packets(queue));
 	rtnl_unlock();
 }

@@ -14,6 +14,7 @@
 #include <linux/sched/signal.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <linux/virtio_net.h>
 #include <net/rtnetlink.h>
 #include <net/sch_generic.h>
 
@@ -27,6 +28,13 @@
 /* 6.7 */
 #ifndef HAVE_SKB_DROP_REASON_QUEUE_PURGE
 #define SKB_DROP_REASON_QUEUE_PURGE	SKB_DROP_REASON_DEV_READY
+#endif
+
+/* Headers of virtio tell of UDP super-packets: 6.2 */
+#ifdef VIRTIO_NET_HDR_GSO_UDP_L4
+#define BSDTUN_GSO_UDP_L4	NETIF_F_GSO_UDP_L4
+#else
+#define BSDTUN_GSO_UDP_L4	0
 #endif
 
 /* 6.16 */

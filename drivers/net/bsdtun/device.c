@@ -5,6 +5,7 @@
 #include "compat.h"
 #include "ethtool.h"
 #include "netlink.h"
+#include "offload.h"
 #include "queue.h"
 #include "sysfs.h"
 #include "unit.h"
@@ -121,6 +122,16 @@ static netdev_tx_t device_xmit(struct sk_buff *skb, struct net_device *dev)
 				 skb);
 }
 
+/* ethtool(8) and the stack choose among what all readers do. */
+static netdev_features_t device_fix_features(struct net_device *dev,
+					     netdev_features_t features)
+{
+	struct bsdtun_device *bt = netdev_priv(dev);
+
+	return features & (bsdtun_offload_features(bt->offloads) |
+			   ~BSDTUN_OFFLOAD_FEATURES);
+}
+
 static void device_get_stats64(struct net_device *dev,
 			       struct rtnl_link_stats64 *stats)
 {
@@ -143,6 +154,7 @@ static const struct net_device_ops device_ops = {
 	.ndo_stop		= device_stop,
 	.ndo_select_queue	= device_select_queue,
 	.ndo_start_xmit		= device_xmit,
+	.ndo_fix_features	= device_fix_features,
 	.ndo_get_stats64	= device_get_stats64,
 };
 
@@ -182,7 +194,9 @@ void bsdtun_device_setup(struct net_device *dev)
 	dev->max_mtu = BSDTUN_MAX_MTU;
 	dev->tx_queue_len = TX_QUEUE_LEN;
 	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA;
-	dev->hw_features = dev->features;
+	/* Readers from BSD do not know UDP's: ethtool(8) turns it on. */
+	dev->hw_features = dev->features | BSDTUN_OFFLOAD_FEATURES;
+	dev->features = dev->hw_features & ~NETIF_F_GSO_UDP_L4;
 	netif_carrier_off(dev);
 }
 
@@ -223,6 +237,26 @@ struct bsdtun_device *bsdtun_device_create(struct net *net, int unit,
 	return bt;
 }
 
+static void set_offloads(struct bsdtun_device *bt, u8 offloads)
+{
+	ASSERT_RTNL();
+	if (offloads == bt->offloads)
+		return;
+	bt->offloads = offloads;
+	netdev_update_features(bt->dev);
+}
+
+/* Lets the stack leave to the readers what all of them do, and nothing else. */
+static void update_offloads(struct bsdtun_device *bt)
+{
+	u8 offloads = bt->opens ? BSDTUN_OFFLOAD_ALL : 0;
+	unsigned int i;
+
+	for (i = 0; i < bt->opens; i++)
+		offloads &= bt->queues[bt->open_queues[i]]->format.offloads;
+	set_offloads(bt, offloads);
+}
+
 /**
  * bsdtun_device_attach - open an interface
  * @bt: the interface
@@ -253,6 +287,7 @@ int bsdtun_device_attach(struct bsdtun_device *bt, struct bsdtun_queue *queue)
 
 	WRITE_ONCE(bt->open_queues[opens], index);
 	WRITE_ONCE(bt->opens, opens + 1);
+	update_offloads(bt);
 	bsdtun_device_set_pid(bt, task_tgid(current));
 	netif_carrier_on(dev);
 	bsdtun_dbg(dev, "opened by process %d\n", task_tgid_nr(current));
@@ -281,6 +316,7 @@ void bsdtun_device_detach(struct bsdtun_device *bt, struct bsdtun_queue *queue)
 	WRITE_ONCE(bt->open_queues[i], bt->open_queues[last]);
 	WRITE_ONCE(bt->opens, last);
 	bsdtun_queue_unbind(queue, bt);
+	update_offloads(bt);
 	bsdtun_dbg(dev, "closed\n");
 	if (last)
 		return;
@@ -372,23 +408,45 @@ pid_t bsdtun_device_pid(struct bsdtun_device *bt)
 }
 
 /**
- * bsdtun_device_framing - the framing of the file that has a queue open
+ * bsdtun_device_set_format - change what precedes each packet of a file
+ * @bt: the interface
+ * @queue: the file's state
+ * @format: what is to precede it
+ *
+ * Context: RTNL. May sleep.
+ */
+void bsdtun_device_set_format(struct bsdtun_device *bt,
+			      struct bsdtun_queue *queue,
+			      struct bsdtun_format format)
+{
+	/* What the reader is to do no more the stack does first. */
+	set_offloads(bt, bt->offloads & format.offloads);
+	bsdtun_queue_set_format(queue, bt, format);
+	update_offloads(bt);
+}
+
+/**
+ * bsdtun_device_format - what precedes each packet of the file that has a queue open
  * @bt: the interface
  * @index: which of its queues
+ * @format: filled in
  *
  * Context: Process context.
- * Return: enum bsdtun_framing, or -ENOENT if no file has it open.
+ * Return: 0, or -ENOENT if no file has it open.
  */
-int bsdtun_device_framing(struct bsdtun_device *bt, unsigned int index)
+int bsdtun_device_format(struct bsdtun_device *bt, unsigned int index,
+			 struct bsdtun_format *format)
 {
 	struct netdev_queue *txq = netdev_get_tx_queue(bt->dev, index);
-	int framing = -ENOENT;
+	int err = -ENOENT;
 
 	__netif_tx_lock_bh(txq);
-	if (bt->queues[index])
-		framing = bt->queues[index]->prefix;
+	if (bt->queues[index]) {
+		*format = bt->queues[index]->format;
+		err = 0;
+	}
 	__netif_tx_unlock_bh(txq);
-	return framing;
+	return err;
 }
 
 /**

@@ -2,6 +2,8 @@
 #ifndef _BSDTUN_DEVICE_H
 #define _BSDTUN_DEVICE_H
 
+#include "frame.h"
+
 #include <linux/netdevice.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
@@ -26,6 +28,7 @@ do {									\
  * enum bsdtun_counter - packets lost, by cause
  * @BSDTUN_TX_NO_READER: no file has the queue open
  * @BSDTUN_TX_FAMILY: the framing cannot carry the protocol
+ * @BSDTUN_TX_OFFLOAD: a super-packet of a kind that the reader does not take
  * @BSDTUN_TX_FULL: the ring was full and no qdisc could hold the packet
  * @BSDTUN_TX_NOMEM: fragments of the sender's memory could not be copied
  * @BSDTUN_TX_PURGED: in the ring at close, down, delete or change of framing
@@ -33,6 +36,7 @@ do {									\
  * @BSDTUN_TX_END: the above make up tx_dropped
  * @BSDTUN_RX_ERROR_LENGTH: written packet too long or too short
  * @BSDTUN_RX_ERROR_FAMILY: unknown address family or IP version
+ * @BSDTUN_RX_ERROR_HEADER: the offload header makes no sense
  * @BSDTUN_RX_ERROR_FAULT: the writer's buffer faulted
  * @BSDTUN_RX_ERROR_END: the above make up rx_errors
  * @BSDTUN_RX_DOWN: written while the interface was down
@@ -42,6 +46,7 @@ do {									\
 enum bsdtun_counter {
 	BSDTUN_TX_NO_READER,
 	BSDTUN_TX_FAMILY,
+	BSDTUN_TX_OFFLOAD,
 	BSDTUN_TX_FULL,
 	BSDTUN_TX_NOMEM,
 	BSDTUN_TX_PURGED,
@@ -49,6 +54,7 @@ enum bsdtun_counter {
 	BSDTUN_TX_END,
 	BSDTUN_RX_ERROR_LENGTH = BSDTUN_TX_END,
 	BSDTUN_RX_ERROR_FAMILY,
+	BSDTUN_RX_ERROR_HEADER,
 	BSDTUN_RX_ERROR_FAULT,
 	BSDTUN_RX_ERROR_END,
 	BSDTUN_RX_DOWN = BSDTUN_RX_ERROR_END,
@@ -74,6 +80,7 @@ struct bsdtun_counters {
  * @baudrate: bit/s, for information
  * @transient: the last close deletes the interface
  * @framing: for files that will be opened
+ * @offloads: what all open files do themselves, BSDTUN_OFFLOAD_ values
  * @pid_lock: guards @pid
  * @pid: the owner process, for information
  *
@@ -92,6 +99,7 @@ struct bsdtun_device {
 	int baudrate;
 	bool transient;
 	enum bsdtun_framing framing;
+	u8 offloads;
 
 	spinlock_t pid_lock;	/* guards pid */
 	struct pid *pid;
@@ -110,7 +118,11 @@ bool bsdtun_device_permitted(const struct bsdtun_device *bt);
 int bsdtun_device_set_mode(struct bsdtun_device *bt, unsigned int flags);
 void bsdtun_device_set_pid(struct bsdtun_device *bt, struct pid *pid);
 pid_t bsdtun_device_pid(struct bsdtun_device *bt);
-int bsdtun_device_framing(struct bsdtun_device *bt, unsigned int index);
+void bsdtun_device_set_format(struct bsdtun_device *bt,
+			      struct bsdtun_queue *queue,
+			      struct bsdtun_format format);
+int bsdtun_device_format(struct bsdtun_device *bt, unsigned int index,
+			 struct bsdtun_format *format);
 void bsdtun_device_changed(struct bsdtun_device *bt);
 
 u64 bsdtun_device_counter(const struct bsdtun_device *bt,

@@ -27,6 +27,10 @@ static inline enum skb_drop_reason bsdtun_drop_reason(enum bsdtun_counter cause)
 	case BSDTUN_TX_FAMILY:
 	case BSDTUN_RX_ERROR_FAMILY:
 		return SKB_DROP_REASON_UNHANDLED_PROTO;
+	case BSDTUN_TX_OFFLOAD:
+		return SKB_DROP_REASON_SKB_GSO_SEG;
+	case BSDTUN_RX_ERROR_HEADER:
+		return SKB_DROP_REASON_DEV_HDR;
 	case BSDTUN_TX_FULL:
 		return SKB_DROP_REASON_FULL_RING;
 	case BSDTUN_TX_NOMEM:

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-/* Prefixes: what stands before a packet, in both directions. */
+/* What stands before a packet, in both directions. */
 
 #include "frame.h"
 #include "drop.h"
+#include "offload.h"
 
 #include <linux/in.h>
 #include <linux/in6.h>
@@ -155,16 +156,7 @@ void bsdtun_frame_keep_next_hop(struct sk_buff *skb)
 		keep_next_hop6(skb, dst);
 }
 
-/**
- * bsdtun_frame_prefix_len - length of the prefix of a packet that is read
- * @skb: the packet
- * @prefix: kind of prefix
- *
- * Context: Any.
- * Return: bytes.
- */
-size_t bsdtun_frame_prefix_len(const struct sk_buff *skb,
-			       enum bsdtun_prefix prefix)
+static size_t prefix_len(const struct sk_buff *skb, enum bsdtun_prefix prefix)
 {
 	switch (prefix) {
 	case BSDTUN_PREFIX_AF:
@@ -176,6 +168,19 @@ size_t bsdtun_frame_prefix_len(const struct sk_buff *skb,
 	default:
 		return 0;
 	}
+}
+
+/**
+ * bsdtun_frame_len - length of a packet that is read, with all that precedes it
+ * @skb: the packet
+ * @format: what precedes it
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
+size_t bsdtun_frame_len(const struct sk_buff *skb, struct bsdtun_format format)
+{
+	return format.header_len + prefix_len(skb, format.prefix) + skb->len;
 }
 
 static void fill_sockaddr(const struct sk_buff *skb, struct sockaddr_in *sin,
@@ -209,26 +214,46 @@ static int prefix_to_iter(const struct sk_buff *skb, enum bsdtun_prefix prefix,
 	else
 		fill_sockaddr(skb, &p.sin, &p.sin6);
 
-	len = min(bsdtun_frame_prefix_len(skb, prefix), iov_iter_count(to));
+	len = min(prefix_len(skb, prefix), iov_iter_count(to));
 	return copy_to_iter(&p, len, to) == len ? 0 : -EFAULT;
 }
 
+static int header_to_iter(const struct sk_buff *skb,
+			  struct bsdtun_format format, struct iov_iter *to)
+{
+	size_t len = min_t(size_t, format.header_len, iov_iter_count(to));
+	union bsdtun_header_data data;
+	int err;
+
+	err = bsdtun_offload_describe(skb, format.header, &data);
+	if (WARN_ON_ONCE(err))
+		return err;
+	return copy_to_iter(&data, len, to) == len ? 0 : -EFAULT;
+}
+
 /**
- * bsdtun_frame_to_iter - copy a packet and its prefix to the reader
+ * bsdtun_frame_to_iter - copy a packet and what precedes it to the reader
  * @skb: the packet
- * @prefix: kind of prefix
+ * @format: what precedes it
  * @to: the reader's buffers; what does not fit in is left out
  *
  * Context: Process context. May sleep.
  * Return: bytes copied, or -EFAULT.
  */
 ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
-			     enum bsdtun_prefix prefix, struct iov_iter *to)
+			     struct bsdtun_format format, struct iov_iter *to)
 {
 	size_t room = iov_iter_count(to);
 	size_t len;
+	int err;
 
-	if (prefix != BSDTUN_PREFIX_NONE && prefix_to_iter(skb, prefix, to))
+	if (format.header != BSDTUN_HEADER_NONE) {
+		err = header_to_iter(skb, format, to);
+		if (err)
+			return err;
+	}
+	if (format.prefix != BSDTUN_PREFIX_NONE &&
+	    prefix_to_iter(skb, format.prefix, to))
 		return -EFAULT;
 
 	len = min_t(size_t, skb->len, iov_iter_count(to));
@@ -256,58 +281,81 @@ static struct sk_buff *alloc_packet(size_t len)
 	return skb;
 }
 
+/* Copies what precedes the packet. Returns 0 or a negative errno. */
+static int preamble_from_iter(struct bsdtun_format format,
+			      union bsdtun_header_data *data, __be16 *protocol,
+			      struct iov_iter *from)
+{
+	size_t len = format.header_len;
+	__be32 af;
+
+	if (format.prefix == BSDTUN_PREFIX_AF)
+		len += sizeof(af);
+	if (iov_iter_count(from) <= len || iov_iter_count(from) > len + TUNMRU)
+		return -EIO;
+
+	if (format.header != BSDTUN_HEADER_NONE &&
+	    !copy_from_iter_full(data, format.header_len, from))
+		return -EFAULT;
+	if (format.prefix == BSDTUN_PREFIX_AF) {
+		if (!copy_from_iter_full(&af, sizeof(af), from))
+			return -EFAULT;
+		*protocol = protocol_of(ntohl(af));
+		if (!*protocol)
+			return -EAFNOSUPPORT;
+	}
+	return 0;
+}
+
+static struct sk_buff *lose(struct sk_buff *skb, enum bsdtun_counter cause,
+			    int err)
+{
+	kfree_skb_reason(skb, bsdtun_drop_reason(cause));
+	return ERR_PTR(err);
+}
+
 /**
  * bsdtun_frame_from_iter - make a packet of what the writer hands over
- * @prefix: kind of prefix
+ * @format: what precedes the packet
  * @from: the writer's buffers, at least one byte; all of it is the packet
  *
  * Context: Process context. May sleep.
  * Return: the packet, with protocol and header offsets set, or ERR_PTR():
- * -EIO if it is longer than %TUNMRU, its prefix is cut short or nothing stands
- * behind that; -EAFNOSUPPORT if the address family or IP version is none that
- * is carried; -EFAULT; -ENOBUFS if memory is short. DragonFly: tunwrite().
+ * -EIO if it is longer than %TUNMRU, what precedes it is cut short or nothing
+ * stands behind that; -EAFNOSUPPORT if the address family or IP version is none
+ * that is carried; -EINVAL if the offload header makes no sense; -EFAULT;
+ * -ENOBUFS if memory is short. DragonFly: tunwrite().
  */
-struct sk_buff *bsdtun_frame_from_iter(enum bsdtun_prefix prefix,
+struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
 				       struct iov_iter *from)
 {
+	union bsdtun_header_data data;
 	__be16 protocol = 0;
 	struct sk_buff *skb;
 	size_t len;
-	__be32 af;
+	int err;
 
-	if (prefix == BSDTUN_PREFIX_AF) {
-		if (iov_iter_count(from) <= sizeof(af))
-			return ERR_PTR(-EIO);
-		if (iov_iter_count(from) > sizeof(af) + TUNMRU)
-			return ERR_PTR(-EIO);
-		if (!copy_from_iter_full(&af, sizeof(af), from))
-			return ERR_PTR(-EFAULT);
-		protocol = protocol_of(ntohl(af));
-		if (!protocol)
-			return ERR_PTR(-EAFNOSUPPORT);
-	}
+	err = preamble_from_iter(format, &data, &protocol, from);
+	if (err)
+		return ERR_PTR(err);
 
 	len = iov_iter_count(from);
-	if (len > TUNMRU)
-		return ERR_PTR(-EIO);
-
 	skb = alloc_packet(len);
 	if (!skb)
 		return ERR_PTR(-ENOBUFS);
-	if (skb_copy_datagram_from_iter(skb, 0, from, len)) {
-		kfree_skb_reason(skb, bsdtun_drop_reason(BSDTUN_RX_ERROR_FAULT));
-		return ERR_PTR(-EFAULT);
-	}
+	if (skb_copy_datagram_from_iter(skb, 0, from, len))
+		return lose(skb, BSDTUN_RX_ERROR_FAULT, -EFAULT);
 
-	if (prefix != BSDTUN_PREFIX_AF)
+	if (format.prefix != BSDTUN_PREFIX_AF)
 		protocol = protocol_of_version(skb->data[0]);
-	if (!protocol) {
-		kfree_skb_reason(skb, bsdtun_drop_reason(BSDTUN_RX_ERROR_FAMILY));
-		return ERR_PTR(-EAFNOSUPPORT);
-	}
+	if (!protocol)
+		return lose(skb, BSDTUN_RX_ERROR_FAMILY, -EAFNOSUPPORT);
 
 	skb->protocol = protocol;
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
+	if (format.header != BSDTUN_HEADER_NONE &&
+	    bsdtun_offload_apply(skb, format.header, &data))
+		return lose(skb, BSDTUN_RX_ERROR_HEADER, -EINVAL);
 	return skb;
 }

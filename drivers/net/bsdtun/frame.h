@@ -21,16 +21,30 @@ enum bsdtun_prefix {
 	BSDTUN_PREFIX_SOCKADDR = BSDTUN_FRAMING_SOCKADDR,
 };
 
+/**
+ * struct bsdtun_format - what stands before each packet of a file
+ * @prefix: enum bsdtun_prefix, right before the packet
+ * @header: enum bsdtun_header, before the prefix
+ * @header_len: its length, bytes
+ * @offloads: what the reader does itself, BSDTUN_OFFLOAD_ values
+ */
+struct bsdtun_format {
+	u8 prefix;
+	u8 header;
+	u8 header_len;
+	u8 offloads;
+};
+
 /* What people call them; enum bsdtun_framing is the index. */
 extern const char * const bsdtun_frame_names[];
 
 bool bsdtun_frame_carries_other(enum bsdtun_prefix prefix, __be16 protocol);
 void bsdtun_frame_keep_next_hop(struct sk_buff *skb);
-size_t bsdtun_frame_prefix_len(const struct sk_buff *skb,
-			       enum bsdtun_prefix prefix);
+size_t bsdtun_frame_len(const struct sk_buff *skb,
+			struct bsdtun_format format);
 ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
-			     enum bsdtun_prefix prefix, struct iov_iter *to);
-struct sk_buff *bsdtun_frame_from_iter(enum bsdtun_prefix prefix,
+			     struct bsdtun_format format, struct iov_iter *to);
+struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
 				       struct iov_iter *from);
 
 /**

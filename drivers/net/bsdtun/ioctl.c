@@ -4,6 +4,7 @@
 #include "ioctl.h"
 #include "compat.h"
 #include "device.h"
+#include "offload.h"
 #include "queue.h"
 
 #include <linux/capability.h>
@@ -30,6 +31,7 @@ union argument {
 	int value;
 	struct tuninfo info;
 	struct tuninfo_openbsd info_openbsd;
+	struct tun_capabilities cap;
 };
 
 struct request {
@@ -119,10 +121,13 @@ static int get_info_openbsd(struct bsdtun_queue *queue,
 static int switch_prefix(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 			 enum bsdtun_prefix prefix, bool on)
 {
-	if (on)
-		bsdtun_queue_set_prefix(queue, bt, prefix);
-	else if (queue->prefix == prefix)
-		bsdtun_queue_set_prefix(queue, bt, BSDTUN_PREFIX_NONE);
+	struct bsdtun_format format = queue->format;
+	bool is_on = format.prefix == prefix;
+
+	if (on == is_on)
+		return 0;
+	format.prefix = on ? prefix : BSDTUN_PREFIX_NONE;
+	bsdtun_device_set_format(bt, queue, format);
 	return 0;
 }
 
@@ -141,7 +146,76 @@ static int set_header(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 static int get_header(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 		      union argument *arg)
 {
-	arg->value = queue->prefix == BSDTUN_PREFIX_AF;
+	arg->value = queue->format.prefix == BSDTUN_PREFIX_AF;
+	return 0;
+}
+
+static int set_offload(struct bsdtun_queue *queue, struct bsdtun_device *bt,
+		       enum bsdtun_header header, size_t len, u8 offloads)
+{
+	struct bsdtun_format format = {
+		.prefix = queue->format.prefix,
+		.header = header,
+		.header_len = len,
+		.offloads = offloads,
+	};
+
+	bsdtun_device_set_format(bt, queue, format);
+	return 0;
+}
+
+static int set_capabilities(struct bsdtun_queue *queue,
+			    struct bsdtun_device *bt, union argument *arg)
+{
+	u32 capabilities = arg->cap.tun_if_capabilities;
+
+	if (capabilities & ~BSDTUN_IFCAPS)
+		return -EINVAL;
+	queue->capabilities = capabilities;
+	return set_offload(queue, bt, BSDTUN_HEADER_TUN,
+			   sizeof(struct tun_hdr),
+			   bsdtun_offload_by_capabilities(capabilities));
+}
+
+static int get_capabilities(struct bsdtun_queue *queue,
+			    struct bsdtun_device *bt, union argument *arg)
+{
+	if (queue->format.header != BSDTUN_HEADER_TUN)
+		return -ENODEV;
+	arg->cap.tun_if_capabilities = queue->capabilities;
+	return 0;
+}
+
+static int drop_capabilities(struct bsdtun_queue *queue,
+			     struct bsdtun_device *bt, union argument *arg)
+{
+	if (queue->format.header == BSDTUN_HEADER_TUN)
+		set_offload(queue, bt, BSDTUN_HEADER_NONE, 0, 0);
+	return 0;
+}
+
+static int set_vnet_header(struct bsdtun_queue *queue, struct bsdtun_device *bt,
+			   union argument *arg)
+{
+	switch (arg->value) {
+	case 0:
+		if (queue->format.header == BSDTUN_HEADER_VNET)
+			set_offload(queue, bt, BSDTUN_HEADER_NONE, 0, 0);
+		return 0;
+	case sizeof(struct virtio_net_hdr):
+	case sizeof(struct virtio_net_hdr_mrg_rxbuf):
+		return set_offload(queue, bt, BSDTUN_HEADER_VNET, arg->value,
+				   BSDTUN_OFFLOAD_ALL);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int get_vnet_header(struct bsdtun_queue *queue, struct bsdtun_device *bt,
+			   union argument *arg)
+{
+	arg->value = queue->format.header == BSDTUN_HEADER_VNET ?
+		     queue->format.header_len : 0;
 	return 0;
 }
 
@@ -209,6 +283,11 @@ static const struct request requests[] = {
 	{ TUNGIFHEAD,		false,	get_header },
 	{ TUNSTRANSIENT,	true,	set_transient },
 	{ TUNGTRANSIENT,	false,	get_transient },
+	{ TUNSCAP,	false,	set_capabilities },
+	{ TUNGCAP,	false,	get_capabilities },
+	{ TUNDCAP,	false,	drop_capabilities },
+	{ TUNSVNETHDR,	false,	set_vnet_header },
+	{ TUNGVNETHDR,	false,	get_vnet_header },
 };
 
 static const struct request *find_request(unsigned int cmd)

@@ -48,12 +48,14 @@ static const struct nla_policy policy[IFLA_BSDTUN_MAX + 1] = {
 static const u8 counter_attributes[BSDTUN_COUNTERS] = {
 	[BSDTUN_TX_NO_READER]	= IFLA_BSDTUN_COUNTER_TX_NO_READER,
 	[BSDTUN_TX_FAMILY]	= IFLA_BSDTUN_COUNTER_TX_FAMILY,
+	[BSDTUN_TX_OFFLOAD]	= IFLA_BSDTUN_COUNTER_TX_OFFLOAD,
 	[BSDTUN_TX_FULL]	= IFLA_BSDTUN_COUNTER_TX_FULL,
 	[BSDTUN_TX_NOMEM]	= IFLA_BSDTUN_COUNTER_TX_NOMEM,
 	[BSDTUN_TX_PURGED]	= IFLA_BSDTUN_COUNTER_TX_PURGED,
 	[BSDTUN_TX_FAULT]	= IFLA_BSDTUN_COUNTER_TX_FAULT,
 	[BSDTUN_RX_ERROR_LENGTH] = IFLA_BSDTUN_COUNTER_RX_ERROR_LENGTH,
 	[BSDTUN_RX_ERROR_FAMILY] = IFLA_BSDTUN_COUNTER_RX_ERROR_FAMILY,
+	[BSDTUN_RX_ERROR_HEADER] = IFLA_BSDTUN_COUNTER_RX_ERROR_HEADER,
 	[BSDTUN_RX_ERROR_FAULT]	= IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT,
 	[BSDTUN_RX_DOWN]	= IFLA_BSDTUN_COUNTER_RX_DOWN,
 	[BSDTUN_RX_NOMEM]	= IFLA_BSDTUN_COUNTER_RX_NOMEM,
@@ -281,7 +283,8 @@ static size_t get_size(const struct net_device *dev)
 	       nla_total_size(0) +		/* IFLA_BSDTUN_FILES */
 	       (nla_total_size(0) +		/* IFLA_BSDTUN_FILE */
 		nla_total_size(sizeof(u32)) +	/* IFLA_BSDTUN_FILE_QUEUE */
-		nla_total_size(sizeof(u8))) *	/* IFLA_BSDTUN_FILE_FRAMING */
+		nla_total_size(sizeof(u8)) +	/* IFLA_BSDTUN_FILE_FRAMING */
+		nla_total_size(sizeof(u8))) *	/* IFLA_BSDTUN_FILE_OFFLOAD */
 	       dev->num_tx_queues;		/* it may be opened meanwhile */
 }
 
@@ -302,14 +305,16 @@ static int fill_counters(struct sk_buff *skb, const struct bsdtun_device *bt)
 	return 0;
 }
 
-static int fill_file(struct sk_buff *skb, u32 index, u8 framing)
+static int fill_file(struct sk_buff *skb, u32 index,
+		     struct bsdtun_format format)
 {
 	struct nlattr *nest;
 
 	nest = nla_nest_start(skb, IFLA_BSDTUN_FILE);
 	if (!nest ||
 	    nla_put_u32(skb, IFLA_BSDTUN_FILE_QUEUE, index) ||
-	    nla_put_u8(skb, IFLA_BSDTUN_FILE_FRAMING, framing))
+	    nla_put_u8(skb, IFLA_BSDTUN_FILE_FRAMING, format.prefix) ||
+	    nla_put_u8(skb, IFLA_BSDTUN_FILE_OFFLOAD, format.header))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -319,14 +324,14 @@ static int fill_files(struct sk_buff *skb, struct bsdtun_device *bt)
 {
 	struct nlattr *nest;
 	unsigned int i;
-	int framing;
+	struct bsdtun_format format;
 
 	nest = nla_nest_start(skb, IFLA_BSDTUN_FILES);
 	if (!nest)
 		return -EMSGSIZE;
 	for (i = 0; i < bt->dev->num_tx_queues; i++) {
-		framing = bsdtun_device_framing(bt, i);
-		if (framing >= 0 && fill_file(skb, i, framing))
+		if (!bsdtun_device_format(bt, i, &format) &&
+		    fill_file(skb, i, format))
 			return -EMSGSIZE;
 	}
 	nla_nest_end(skb, nest);

@@ -12,6 +12,7 @@
 #include "compat.h"
 #include "device.h"
 #include "drop.h"
+#include "offload.h"
 #include "trace.h"
 
 #include <linux/mm.h>
@@ -92,7 +93,7 @@ int bsdtun_queue_bind(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 	err = ptr_ring_init(&queue->ring, ring_size(bt->dev), GFP_KERNEL);
 	if (err)
 		return err;
-	queue->prefix = prefix;
+	queue->format = (struct bsdtun_format){ .prefix = prefix };
 	queue->unit = bt->unit;
 	queue->index = index;
 	rcu_assign_pointer(queue->device, bt);
@@ -171,10 +172,12 @@ netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
 {
 	struct netdev_queue *txq;
 	struct ptr_ring *ring;
+	int err;
 
 	if (unlikely(!queue))
 		return drop(bt, skb, BSDTUN_TX_NO_READER);
-	if (unlikely(!bsdtun_frame_carries(queue->prefix, skb->protocol)))
+	if (unlikely(!bsdtun_frame_carries(queue->format.prefix,
+					   skb->protocol)))
 		return drop(bt, skb, BSDTUN_TX_FAMILY);
 
 	txq = txq_of(bt, queue->index);
@@ -188,10 +191,17 @@ netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
 
 	if (unlikely(skb_orphan_frags_rx(skb, GFP_ATOMIC)))
 		return drop(bt, skb, BSDTUN_TX_NOMEM);
+	/* The stack cuts super-packets itself unless their checksum is known. */
+	if (unlikely(skb->ip_summed != CHECKSUM_NONE)) {
+		err = bsdtun_offload_fit(skb, queue->format.offloads);
+		if (err)
+			return drop(bt, skb, err == -ENOMEM ?
+				    BSDTUN_TX_NOMEM : BSDTUN_TX_OFFLOAD);
+	}
 	skb_tx_timestamp(skb);
 	skb_orphan(skb);
 	nf_reset_ct(skb);
-	if (unlikely(queue->prefix == BSDTUN_PREFIX_SOCKADDR))
+	if (unlikely(queue->format.prefix == BSDTUN_PREFIX_SOCKADDR))
 		bsdtun_frame_keep_next_hop(skb);
 	skb_dst_drop(skb);
 
@@ -260,7 +270,7 @@ static void tx_wake(struct bsdtun_queue *queue)
 }
 
 static struct sk_buff *consume(struct bsdtun_queue *queue,
-			       enum bsdtun_prefix *prefix)
+			       struct bsdtun_format *format)
 {
 	struct ptr_ring *ring = &queue->ring;
 	struct sk_buff *skb;
@@ -268,7 +278,7 @@ static struct sk_buff *consume(struct bsdtun_queue *queue,
 
 	spin_lock(&ring->consumer_lock);
 	skb = __ptr_ring_consume(ring);
-	*prefix = queue->prefix;
+	*format = queue->format;
 	wake = skb && ring->consumer_head == ring->consumer_tail &&
 	       tx_may_wake(queue);
 	spin_unlock(&ring->consumer_lock);
@@ -285,7 +295,7 @@ static bool gone(const struct bsdtun_queue *queue)
 /* Not inline: most reads find a packet, and need no room for a wait queue entry. */
 static noinline struct sk_buff *
 wait_for_packet(struct bsdtun_queue *queue, bool nonblock,
-		enum bsdtun_prefix *prefix)
+		struct bsdtun_format *format)
 {
 	struct sk_buff *skb;
 	int err;
@@ -296,7 +306,7 @@ wait_for_packet(struct bsdtun_queue *queue, bool nonblock,
 		return ERR_PTR(-EAGAIN);
 
 	err = wait_event_interruptible_exclusive(queue->wait,
-						 (skb = consume(queue, prefix)) ||
+						 (skb = consume(queue, format)) ||
 						 gone(queue));
 	if (skb)
 		return skb;
@@ -307,7 +317,7 @@ wait_for_packet(struct bsdtun_queue *queue, bool nonblock,
  * bsdtun_queue_receive - take the oldest packet
  * @queue: the queue
  * @nonblock: do not wait for one
- * @prefix: filled in: the framing to hand it on with
+ * @format: filled in: what is to precede it
  *
  * Readers wait exclusively: one packet wakes one of them.
  *
@@ -316,13 +326,13 @@ wait_for_packet(struct bsdtun_queue *queue, bool nonblock,
  * if a signal came, -EIO if the interface is gone.
  */
 struct sk_buff *bsdtun_queue_receive(struct bsdtun_queue *queue, bool nonblock,
-				     enum bsdtun_prefix *prefix)
+				     struct bsdtun_format *format)
 {
 	struct sk_buff *skb;
 
-	skb = consume(queue, prefix);
+	skb = consume(queue, format);
 	if (unlikely(!skb)) {
-		skb = wait_for_packet(queue, nonblock, prefix);
+		skb = wait_for_packet(queue, nonblock, format);
 		if (IS_ERR(skb))
 			return skb;
 	}
@@ -347,7 +357,7 @@ bool bsdtun_queue_empty(struct bsdtun_queue *queue)
  * @queue: the queue
  *
  * Context: Process context.
- * Return: bytes, prefix included; 0 if there is no packet.
+ * Return: bytes, with what precedes it; 0 if there is no packet.
  */
 size_t bsdtun_queue_next_len(struct bsdtun_queue *queue)
 {
@@ -357,7 +367,7 @@ size_t bsdtun_queue_next_len(struct bsdtun_queue *queue)
 	spin_lock(&queue->ring.consumer_lock);
 	skb = __ptr_ring_peek(&queue->ring);
 	if (skb)
-		len = bsdtun_frame_prefix_len(skb, queue->prefix) + skb->len;
+		len = bsdtun_frame_len(skb, queue->format);
 	spin_unlock(&queue->ring.consumer_lock);
 	return len;
 }
@@ -501,33 +511,45 @@ out:
 	return err;
 }
 
+/* Whether a packet in the ring stays there when the format changes. */
+static bool survives(struct sk_buff *skb, struct bsdtun_format old,
+		     struct bsdtun_format new)
+{
+	if (!bsdtun_frame_carries(new.prefix, skb->protocol) ||
+	    bsdtun_offload_fit(skb, new.offloads))
+		return false;
+	/* Those that have stood behind it hold their next hop already. */
+	if (new.prefix == BSDTUN_PREFIX_SOCKADDR &&
+	    old.prefix != BSDTUN_PREFIX_SOCKADDR)
+		bsdtun_frame_keep_next_hop(skb);
+	return true;
+}
+
 /**
- * bsdtun_queue_set_prefix - change the framing
+ * bsdtun_queue_set_format - change what precedes each packet
  * @queue: the queue
  * @bt: its interface
- * @prefix: the new framing
+ * @format: what is to precede it
  *
  * Packets that it cannot carry leave the ring: a poller must not be told of a
  * packet that no read will return.
  *
  * Context: RTNL.
  */
-void bsdtun_queue_set_prefix(struct bsdtun_queue *queue,
+void bsdtun_queue_set_format(struct bsdtun_queue *queue,
 			     struct bsdtun_device *bt,
-			     enum bsdtun_prefix prefix)
+			     struct bsdtun_format format)
 {
 	struct netdev_queue *txq = txq_of(bt, queue->index);
 	struct ptr_ring *ring = &queue->ring;
 	struct sk_buff_head packets, kept, lost;
+	struct bsdtun_format old = queue->format;
 	struct sk_buff *skb;
 
-	/* Packets in the ring hold their next hop already. */
-	if (queue->prefix == prefix)
-		return;
 	/* The next hop is in the route, which is otherwise dropped before the
 	 * driver sees the packet. Not undone: others may have asked for it too.
 	 */
-	if (prefix == BSDTUN_PREFIX_SOCKADDR)
+	if (format.prefix == BSDTUN_PREFIX_SOCKADDR)
 		netif_keep_dst(bt->dev);
 
 	__skb_queue_head_init(&packets);
@@ -536,17 +558,11 @@ void bsdtun_queue_set_prefix(struct bsdtun_queue *queue,
 
 	spin_lock(&ring->consumer_lock);
 	__netif_tx_lock_bh(txq);
-	queue->prefix = prefix;
+	queue->format = format;
 	consume_all(ring, &packets);
-	while ((skb = __skb_dequeue(&packets))) {
-		if (!bsdtun_frame_carries(prefix, skb->protocol)) {
-			__skb_queue_tail(&lost, skb);
-			continue;
-		}
-		if (prefix == BSDTUN_PREFIX_SOCKADDR)
-			bsdtun_frame_keep_next_hop(skb);
-		__skb_queue_tail(&kept, skb);
-	}
+	while ((skb = __skb_dequeue(&packets)))
+		__skb_queue_tail(survives(skb, old, format) ? &kept : &lost,
+				 skb);
 	refill_in_place(ring, ring->size, &kept);
 	__netif_tx_unlock_bh(txq);
 	spin_unlock(&ring->consumer_lock);

@@ -18,21 +18,23 @@ struct bsdtun_device;
  *	@index in place of the ring's producer_lock; consumers hold its
  *	consumer_lock, always in process context. Who needs both takes the
  *	consumer_lock first.
- * @prefix: framing; changes under both locks
+ * @format: what precedes each packet; changes under both locks
  * @wait: readers, pollers
  * @fasync: who wants SIGIO
  * @sigio: sends it
  * @device: the interface, NULL once it is gone; changes under RTNL
+ * @capabilities: as TUNSCAP was given them; under RTNL
  * @unit: the unit that it was opened for
  * @index: which of the device's queues this is
  */
 struct bsdtun_queue {
 	struct ptr_ring ring;
-	enum bsdtun_prefix prefix;
+	struct bsdtun_format format;
 	wait_queue_head_t wait;
 	struct fasync_struct *fasync;
 	struct work_struct sigio;
 	struct bsdtun_device __rcu *device;
+	u32 capabilities;
 	int unit;
 	unsigned int index;
 };
@@ -47,15 +49,15 @@ void bsdtun_queue_unbind(struct bsdtun_queue *queue, struct bsdtun_device *bt);
 netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
 			      struct bsdtun_device *bt, struct sk_buff *skb);
 struct sk_buff *bsdtun_queue_receive(struct bsdtun_queue *queue, bool nonblock,
-				     enum bsdtun_prefix *prefix);
+				     struct bsdtun_format *format);
 bool bsdtun_queue_empty(struct bsdtun_queue *queue);
 size_t bsdtun_queue_next_len(struct bsdtun_queue *queue);
 unsigned int bsdtun_queue_packets(struct bsdtun_queue *queue);
 
 void bsdtun_queue_purge(struct bsdtun_queue *queue, struct bsdtun_device *bt);
 int bsdtun_queue_resize_all(struct bsdtun_device *bt);
-void bsdtun_queue_set_prefix(struct bsdtun_queue *queue,
+void bsdtun_queue_set_format(struct bsdtun_queue *queue,
 			     struct bsdtun_device *bt,
-			     enum bsdtun_prefix prefix);
+			     struct bsdtun_format format);
 
 #endif /* _BSDTUN_QUEUE_H */

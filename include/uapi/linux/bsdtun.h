@@ -59,6 +59,60 @@ struct tuninfo_openbsd {
 };
 
 /*
+ * tun_capabilities.tun_if_capabilities: what a reader does itself, OpenBSD's
+ * values of IFCAP_ in <net/if.h>. Segmentation of TCP counts only with its
+ * checksum; those without a comment are accepted and ask for nothing.
+ */
+#define BSDTUN_IFCAP_CSUM_IPv4		0x0001
+#define BSDTUN_IFCAP_CSUM_TCPv4		0x0002	/* TCP checksums over IPv4 */
+#define BSDTUN_IFCAP_CSUM_UDPv4		0x0004	/* UDP checksums over IPv4 */
+#define BSDTUN_IFCAP_VLAN_MTU		0x0010
+#define BSDTUN_IFCAP_VLAN_HWTAGGING	0x0020
+#define BSDTUN_IFCAP_VLAN_HWOFFLOAD	0x0040
+#define BSDTUN_IFCAP_CSUM_TCPv6		0x0080	/* TCP checksums over IPv6 */
+#define BSDTUN_IFCAP_CSUM_UDPv6		0x0100	/* UDP checksums over IPv6 */
+#define BSDTUN_IFCAP_TSOv4		0x1000	/* segmentation of TCP over IPv4 */
+#define BSDTUN_IFCAP_TSOv6		0x2000	/* segmentation of TCP over IPv6 */
+#define BSDTUN_IFCAP_LRO		0x4000
+
+/* All of them. */
+#define BSDTUN_IFCAPS			0x71f7
+
+/**
+ * struct tun_capabilities - what the reader does itself (OpenBSD)
+ * @tun_if_capabilities: BSDTUN_IFCAP_ values
+ */
+struct tun_capabilities {
+	__u32 tun_if_capabilities;
+};
+
+/* tun_hdr.th_flags; only one of the checksums of TCP, UDP and ICMP. */
+#define TUN_H_PRIO_MASK		0x0007	/* priority, ignored */
+#define TUN_H_VTAG		0x0010	/* th_vtag is set: EINVAL, never read */
+#define TUN_H_TCP_MSS		0x0020	/* to be cut into segments of th_mss */
+#define TUN_H_IPV4_CSUM		0x0100	/* of these the checksum is to be */
+#define TUN_H_TCP_CSUM		0x0200	/* filled in; what stands in its */
+#define TUN_H_UDP_CSUM		0x0400	/* place means nothing */
+#define TUN_H_ICMP_CSUM		0x0800
+
+/**
+ * struct tun_hdr - what is left to do to a packet (OpenBSD)
+ * @th_flags: TUN_H_ values
+ * @th_pad: 0 when read, ignored when written
+ * @th_vtag: 0 when read
+ * @th_mss: payload of a TCP segment, bytes, if %TUN_H_TCP_MSS is set
+ *
+ * In the machine's byte order. What is read from one interface may be written
+ * to another as it is.
+ */
+struct tun_hdr {
+	__u16 th_flags;
+	__u16 th_pad;
+	__u16 th_vtag;
+	__u16 th_mss;
+};
+
+/*
  * The ioctls of an open /dev/bsdtunN. Each may fail with EFAULT (bad pointer)
  * and with EIO (the interface was deleted); what else it may fail with stands
  * beside it. Those that change the interface need what open(2) needs: EPERM.
@@ -115,6 +169,27 @@ struct tuninfo_openbsd {
 #define TUNSTRANSIENT		_IOW('t', 98, int)
 #define TUNGTRANSIENT		_IOR('t', 99, int)
 
+/* A struct tun_hdr precedes each packet, and its prefix, read or written; turns
+ * TUNSVNETHDR off. The capabilities tell what may be read with work left to do:
+ * EINVAL if there are others than BSDTUN_IFCAPS, 0 is allowed. Whatever they are,
+ * packets may be written with any. TUNGCAP returns them: ENODEV if there is no
+ * such header. TUNDCAP ends it. Belongs to the open file. OpenBSD.
+ */
+#define TUNSCAP			_IOW('t', 196, struct tun_capabilities)
+#define TUNGCAP			_IOR('t', 196, struct tun_capabilities)
+#define TUNDCAP			_IO('t', 196)
+
+/* 10 or 12: a struct virtio_net_hdr of so many bytes (<linux/virtio_net.h>; 12
+ * with num_buffers, which is 0) precedes each packet, and its prefix, read or
+ * written; turns TUNSCAP off. 0: none. All else: EINVAL. In the machine's byte
+ * order. Packets may then be read with a checksum to be filled in, and TCP and
+ * UDP super-packets as ethtool(8) has it (tx, tso, tx-udp-segmentation).
+ * TUNGVNETHDR returns 0, 10 or 12. Belongs to the open file. As TAPSVNETHDR of
+ * FreeBSD's tap(4).
+ */
+#define TUNSVNETHDR		_IOW('t', 197, int)
+#define TUNGVNETHDR		_IOR('t', 197, int)
+
 /**
  * enum bsdtun_mode - kind of link that the interface shows to IP
  * @BSDTUN_MODE_POINTOPOINT: IFF_POINTOPOINT, the default
@@ -136,6 +211,18 @@ enum bsdtun_framing {
 	BSDTUN_FRAMING_NONE,
 	BSDTUN_FRAMING_AF,
 	BSDTUN_FRAMING_SOCKADDR
+};
+
+/**
+ * enum bsdtun_header - what precedes packet and prefix, and tells of offloads
+ * @BSDTUN_HEADER_NONE: nothing, the default
+ * @BSDTUN_HEADER_TUN: struct tun_hdr, as after TUNSCAP
+ * @BSDTUN_HEADER_VNET: struct virtio_net_hdr, as after TUNSVNETHDR
+ */
+enum bsdtun_header {
+	BSDTUN_HEADER_NONE,
+	BSDTUN_HEADER_TUN,
+	BSDTUN_HEADER_VNET
 };
 
 /* IFLA_BSDTUN_OWNER and IFLA_BSDTUN_GROUP: none set. */
@@ -184,12 +271,14 @@ enum {
  * @IFLA_BSDTUN_COUNTER_PAD: aligns what follows, where that is needed
  * @IFLA_BSDTUN_COUNTER_TX_NO_READER: no file had the queue open
  * @IFLA_BSDTUN_COUNTER_TX_FAMILY: the framing cannot carry the protocol
+ * @IFLA_BSDTUN_COUNTER_TX_OFFLOAD: a super-packet that the reader does not take
  * @IFLA_BSDTUN_COUNTER_TX_FULL: the ring was full and there was no qdisc
  * @IFLA_BSDTUN_COUNTER_TX_NOMEM: the sender's memory could not be copied
  * @IFLA_BSDTUN_COUNTER_TX_PURGED: queued at close, down or change of framing
  * @IFLA_BSDTUN_COUNTER_TX_FAULT: read(2) failed with EFAULT
  * @IFLA_BSDTUN_COUNTER_RX_ERROR_LENGTH: write(2) failed with EIO, too long or short
  * @IFLA_BSDTUN_COUNTER_RX_ERROR_FAMILY: write(2) failed with EAFNOSUPPORT
+ * @IFLA_BSDTUN_COUNTER_RX_ERROR_HEADER: write(2) failed with EINVAL
  * @IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT: write(2) failed with EFAULT
  * @IFLA_BSDTUN_COUNTER_RX_DOWN: written while the interface was down
  * @IFLA_BSDTUN_COUNTER_RX_NOMEM: write(2) failed with ENOBUFS
@@ -199,12 +288,14 @@ enum {
 	IFLA_BSDTUN_COUNTER_PAD,
 	IFLA_BSDTUN_COUNTER_TX_NO_READER,
 	IFLA_BSDTUN_COUNTER_TX_FAMILY,
+	IFLA_BSDTUN_COUNTER_TX_OFFLOAD,
 	IFLA_BSDTUN_COUNTER_TX_FULL,
 	IFLA_BSDTUN_COUNTER_TX_NOMEM,
 	IFLA_BSDTUN_COUNTER_TX_PURGED,
 	IFLA_BSDTUN_COUNTER_TX_FAULT,
 	IFLA_BSDTUN_COUNTER_RX_ERROR_LENGTH,
 	IFLA_BSDTUN_COUNTER_RX_ERROR_FAMILY,
+	IFLA_BSDTUN_COUNTER_RX_ERROR_HEADER,
 	IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT,
 	IFLA_BSDTUN_COUNTER_RX_DOWN,
 	IFLA_BSDTUN_COUNTER_RX_NOMEM,
@@ -229,11 +320,13 @@ enum {
  * @IFLA_BSDTUN_FILE_UNSPEC: unused
  * @IFLA_BSDTUN_FILE_QUEUE: u32, which transmit queue of the link it reads
  * @IFLA_BSDTUN_FILE_FRAMING: u8, enum bsdtun_framing as it is now
+ * @IFLA_BSDTUN_FILE_OFFLOAD: u8, enum bsdtun_header as it is now
  */
 enum {
 	IFLA_BSDTUN_FILE_UNSPEC,
 	IFLA_BSDTUN_FILE_QUEUE,
 	IFLA_BSDTUN_FILE_FRAMING,
+	IFLA_BSDTUN_FILE_OFFLOAD,
 	/* private: */
 	__IFLA_BSDTUN_FILE_MAX
 };
