@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bsdtun.h>
+#include <linux/virtio_net.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -23,8 +24,8 @@
 #define SLOT_FD	200	/* the numbers of open files begin here, apart from all others */
 
 static int slots[SLOTS];
-static enum framing *slot_framing[SLOTS];	/* dup()s share it */
-static enum framing framings[CALLS_MAX + 1];
+static struct framing *slot_framing[SLOTS];	/* dup()s share it */
+static struct framing framings[CALLS_MAX + 1];
 static unsigned int files;
 
 static int epoll_fd = -1;
@@ -34,12 +35,14 @@ int slot_fd(const struct call *call)
 	return __atomic_load_n(&slots[call->arg[0]], __ATOMIC_RELAXED);
 }
 
-enum framing *framing_of(const struct call *call)
+struct framing *framing_of(const struct call *call)
 {
-	static enum framing unknown;
+	static struct framing unknown;
 
-	if (concurrent || !slot_framing[call->arg[0]])
+	if (concurrent || !slot_framing[call->arg[0]]) {
+		unknown.prefix = PREFIX_UNKNOWN;
 		return &unknown;
+	}
 	return slot_framing[call->arg[0]];
 }
 
@@ -51,7 +54,7 @@ static long slot_close(unsigned int i)
 	return close(fd) ? -errno : 0;
 }
 
-static void slot_put(unsigned int i, int fd, enum framing *framing)
+static void slot_put(unsigned int i, int fd, struct framing *framing)
 {
 	slot_close(i);
 	__atomic_store_n(&slots[i], fd, __ATOMIC_RELAXED);
@@ -92,7 +95,7 @@ static long op_open(const struct call *call)
 		return -errno;
 	slot_put(call->arg[0], high, &framings[files++]);
 	if (!ioctl(high, TUNGIFHEAD, &on))
-		*framing_of(call) = on ? FRAMING_AF : FRAMING_NONE;
+		framing_of(call)->prefix = on ? PREFIX_AF : PREFIX_NONE;
 	return 0;
 }
 
@@ -159,14 +162,14 @@ static ssize_t read_by(enum read_how how, int fd, void *buf, size_t len)
 }
 
 /* No byte of a prefix may be anything but what the ABI says. */
-static void check_prefix(enum framing framing, const unsigned char *buf, size_t len)
+static void check_prefix(enum prefix prefix, const unsigned char *buf, size_t len)
 {
 	const struct sockaddr_in6 *sin6 = (const void *)buf;
 	const struct sockaddr_in *sin = (const void *)buf;
 	uint32_t af;
 
-	switch (framing) {
-	case FRAMING_AF:
+	switch (prefix) {
+	case PREFIX_AF:
 		memcpy(&af, buf, sizeof(af));
 		af = ntohl(af);
 		if (len < 4 || af == AF_INET || af == AF_INET6 || af == AF_IPX ||
@@ -174,7 +177,7 @@ static void check_prefix(enum framing framing, const unsigned char *buf, size_t 
 			break;
 		finding("read: address family %#x", af);
 		break;
-	case FRAMING_SOCKADDR:
+	case PREFIX_SOCKADDR:
 		if (len < sizeof(*sin6))
 			break;
 		if (sin->sin_family == AF_INET) {
@@ -190,6 +193,31 @@ static void check_prefix(enum framing framing, const unsigned char *buf, size_t 
 	default:
 		break;
 	}
+}
+
+/* Nor of a header. */
+static void check_header(const struct framing *framing, const unsigned char *buf)
+{
+	const struct virtio_net_hdr *vnet = (const void *)buf;
+	const struct tun_hdr *tun = (const void *)buf;
+
+	if (!framing->vnet) {
+		if (tun->th_flags & ~(TUN_H_TCP_CSUM | TUN_H_UDP_CSUM | TUN_H_TCP_MSS) ||
+		    tun->th_pad || tun->th_vtag || !(tun->th_flags & TUN_H_TCP_MSS) != !tun->th_mss)
+			finding("read: a tun_hdr that is not clean");
+	} else if (vnet->flags & ~3 || (vnet->gso_type && !vnet->gso_size) ||
+		   (framing->header == 12 && (buf[10] || buf[11]))) {
+		finding("read: a virtio_net_hdr that is not clean");
+	}
+}
+
+static void check_head(const struct framing *framing, const unsigned char *buf, size_t len)
+{
+	if (framing->prefix == PREFIX_UNKNOWN || len <= framing->header)
+		return;
+	if (framing->header)
+		check_header(framing, buf);
+	check_prefix(framing->prefix, buf + framing->header, len - framing->header);
 }
 
 static long op_read(const struct call *call)
@@ -214,7 +242,7 @@ static long op_read(const struct call *call)
 		return ret;
 	canary_check("read", buf, ret > 0 ? ret : 0, len);
 	if (ret > 0)
-		check_prefix(*framing_of(call), buf, ret);
+		check_head(framing_of(call), buf, ret);
 	if (next > 0 && ret > 0 && ret != (next < (ssize_t)len ? next : (ssize_t)len))
 		finding("read returned %zd where FIONREAD said %d and %zu bytes were asked for",
 			ret, next, len);
@@ -228,6 +256,14 @@ static const char *const packet_words[] = {
 };
 
 WORDS(packet);
+
+/* Those that ask for something do it for UDP over IPv4. */
+static const char *const header_words[] = {
+	"no-header", "tun", "tun-csum", "tun-mss", "vnet10", "vnet12", "vnet-csum", "vnet-gso",
+	"random10", NULL
+};
+
+WORDS(header);
 static const char *const prefix_words[] = {
 	"bare", "af", "openbsd6", "freebsd6", "macos6", "ipx", "appletalk", "unknown", "short",
 	"sockaddr", NULL
@@ -278,12 +314,50 @@ static size_t build_packet(const struct call *call, unsigned char *packet)
 	return len;
 }
 
+static size_t build_header(const struct call *call, unsigned char *buf)
+{
+	static const struct tun_hdr tun[] = {
+		{}, { .th_flags = TUN_H_UDP_CSUM | TUN_H_IPV4_CSUM },
+		{ .th_flags = TUN_H_TCP_MSS, .th_mss = 64 },
+	};
+	struct virtio_net_hdr vnet = {};
+	unsigned int i;
+
+	switch (call->arg[2]) {
+	case 0:
+		return 0;
+	case 1:
+	case 2:
+	case 3:
+		memcpy(buf, &tun[call->arg[2] - 1], sizeof(*tun));
+		return sizeof(*tun);
+	case 6:
+	case 7:
+		if (call->arg[2] == 7) {
+			vnet.gso_type = 5;	/* UDP; the headers of Debian 12 do not name it */
+			vnet.gso_size = 64;
+			vnet.hdr_len = UDP4_HEADERS;
+		}
+		vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		vnet.csum_start = 20;
+		vnet.csum_offset = 6;
+		break;
+	case 8:
+		for (i = 0; i < sizeof(vnet) && i < call->len; i++)
+			((unsigned char *)&vnet)[i] = call->data[call->len - 1 - i];
+		break;
+	}
+	memset(buf, 0, HEADER_MAX);
+	memcpy(buf, &vnet, sizeof(vnet));
+	return call->arg[2] == 5 ? HEADER_MAX : sizeof(vnet);
+}
+
 static size_t build_prefix(const struct call *call, unsigned char *buf)
 {
 	static const uint32_t afs[] = { 0, AF_INET, 24, 28, 30, AF_IPX, AF_APPLETALK, 99, 2 };
-	uint32_t af = afs[call->arg[2] % 9];
+	uint32_t af = afs[call->arg[3] % 9];
 
-	switch (call->arg[2]) {
+	switch (call->arg[3]) {
 	case 0:
 		return 0;
 	case 1:
@@ -335,25 +409,28 @@ static ssize_t write_by(enum write_how how, int fd, void *buf, size_t len)
 	}
 }
 
-static ssize_t write_limit(enum framing framing)
+static ssize_t write_limit(const struct framing *framing)
 {
-	switch (framing) {
-	case FRAMING_NONE:
-	case FRAMING_SOCKADDR:
-		return TUNMRU;
+	switch (framing->prefix) {
+	case PREFIX_NONE:
+	case PREFIX_SOCKADDR:
+		return framing->header + TUNMRU;
+	case PREFIX_AF:
+		return framing->header + AF_WORD + TUNMRU;
 	default:
-		return TUNMRU + AF_WORD;
+		return HEADER_MAX + AF_WORD + TUNMRU;
 	}
 }
 
 static long op_write(const struct call *call)
 {
-	enum buffer kind = call->arg[4];
+	enum buffer kind = call->arg[5];
 	unsigned char *start = buffer_at(GOOD, 0), *buf;
-	size_t len, total = call->arg[3] % BUFFER_MAX;
+	size_t len, total = call->arg[4] % BUFFER_MAX;
 	ssize_t ret;
 
-	len = build_prefix(call, start);
+	len = build_header(call, start);
+	len += build_prefix(call, start + len);
 	len += build_packet(call, start + len);
 	if (total) {
 		if (total > len)
@@ -365,16 +442,16 @@ static long op_write(const struct call *call)
 		memmove(buf, start, len < BUFFER_MAX ? len : BUFFER_MAX - 1);
 	else if (kind == HALF)
 		memmove(buf, start, len / 2);
-	ret = write_by(call->arg[5], slot_fd(call), buf, len);
+	ret = write_by(call->arg[6], slot_fd(call), buf, len);
 	if (ret < 0) {
 		/* The length comes before all that is looked at in a packet. */
-		if (errno == EAFNOSUPPORT && len > TUNMRU + AF_WORD)
+		if (errno == EAFNOSUPPORT && len > HEADER_MAX + AF_WORD + TUNMRU)
 			finding("write of %zu bytes: %s", len, strerror(EAFNOSUPPORT));
 		return -errno;
 	}
-	if (ret && ret != (ssize_t)len && call->arg[5] != SPLICE_IN)
+	if (ret && ret != (ssize_t)len && call->arg[6] != SPLICE_IN)
 		finding("write of %zu bytes returned %zd", len, ret);
-	if (ret > write_limit(*framing_of(call)))
+	if (ret > write_limit(framing_of(call)))
 		finding("write of %zd bytes succeeded", ret);
 	return ret;
 }
@@ -554,7 +631,7 @@ const struct op file_ops[] = {
 	{ "dup", 2, false, op_dup, no_errnos, { &slot, &slot } },
 	{ "read", 14, false, op_read, read_errnos, { &slot, &number, &buffer, &read_how } },
 	{ "write", 18, true, op_write, write_errnos,
-	  { &slot, &packet, &prefix, &number, &buffer, &write_how } },
+	  { &slot, &packet, &header, &prefix, &number, &buffer, &write_how } },
 	{ "poll", 3, false, op_poll, poll_errnos, { &slot, &bits, &small } },
 	{ "epoll", 3, false, op_epoll, epoll_errnos, { &slot, &epoll_how } },
 	{ "fcntl", 4, false, op_fcntl, fcntl_errnos, { &slot, &fcntl_how } },

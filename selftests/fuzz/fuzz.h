@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define CALLS_MAX	20
-#define ARGS_MAX	6
+#define ARGS_MAX	7
 #define DATA_MAX	128
 #define TEXT_MAX	16384	/* of a program */
 

@@ -18,6 +18,8 @@ static const int e_info_openbsd[] = { EBADF, EIO, EFAULT, EINTR, EPERM, EINVAL, 
 static const int e_mode[] = { EBADF, EIO, EFAULT, EINTR, EPERM, EINVAL, EBUSY, 0 };
 static const int e_name[] = { EBADF, ENXIO, EFAULT, EINTR, 0 };
 static const int e_owner[] = { EBADF, EIO, EFAULT, EINTR, EINVAL, ESRCH, 0 };
+static const int e_offload[] = { EBADF, EIO, EFAULT, EINTR, EINVAL, 0 };
+static const int e_no_header[] = { EBADF, EIO, EFAULT, EINTR, ENODEV, 0 };
 static const int e_vfs[] = { EBADF, EFAULT, EINTR, 0 };
 static const int e_unknown[] = { EBADF, ENOTTY, EINTR, 0 };
 
@@ -41,6 +43,11 @@ static const struct {
 	{ "TUNGIFHEAD",		TUNGIFHEAD,		e_any },
 	{ "TUNSTRANSIENT",	TUNSTRANSIENT,		e_privileged },
 	{ "TUNGTRANSIENT",	TUNGTRANSIENT,		e_any },
+	{ "TUNSCAP",		TUNSCAP,		e_offload },
+	{ "TUNGCAP",		TUNGCAP,		e_no_header },
+	{ "TUNDCAP",		TUNDCAP,		e_any },
+	{ "TUNSVNETHDR",	TUNSVNETHDR,		e_offload },
+	{ "TUNGVNETHDR",	TUNGVNETHDR,		e_any },
 	{ "FIONREAD",		FIONREAD,		e_any },
 	{ "FIONBIO",		FIONBIO,		e_vfs },
 	{ "FIOASYNC",		FIOASYNC,		e_vfs },
@@ -165,6 +172,14 @@ static void check_answer(unsigned int number, const void *argument)
 		    !all_zero(name + strlen(name), IFNAMSIZ - strlen(name)))
 			finding("TUNGIFNAME returned a name that is not clean");
 		break;
+	case TUNGCAP:
+		if (value & ~BSDTUN_IFCAPS)
+			finding("TUNGCAP returned %#x", value);
+		break;
+	case TUNGVNETHDR:
+		if (value != 0 && value != 10 && value != 12)
+			finding("TUNGVNETHDR returned %d", value);
+		break;
 	case FIONREAD:
 		if (value < 0 || value > 70000)
 			finding("FIONREAD returned %d", value);
@@ -172,17 +187,45 @@ static void check_answer(unsigned int number, const void *argument)
 	}
 }
 
+static void note_prefix(struct framing *now, enum prefix which, bool on)
+{
+	if (now->prefix == PREFIX_UNKNOWN)
+		return;
+	if (on)
+		now->prefix = which;
+	else if (now->prefix == which)
+		now->prefix = PREFIX_NONE;
+}
+
+static void note_header(struct framing *now, bool vnet, size_t len)
+{
+	if (len || now->vnet == vnet) {
+		now->header = len;
+		now->vnet = vnet;
+	}
+}
+
 static void note_framing(const struct call *call, unsigned int number, int value)
 {
-	enum framing *now = framing_of(call), which;
+	struct framing *now = framing_of(call);
 
-	if (number != TUNSIFHEAD && number != TUNSLMODE)
-		return;
-	which = number == TUNSIFHEAD ? FRAMING_AF : FRAMING_SOCKADDR;
-	if (value)
-		*now = which;
-	else if (*now == which)
-		*now = FRAMING_NONE;
+	switch (number) {
+	case TUNSIFHEAD:
+		note_prefix(now, PREFIX_AF, value);
+		break;
+	case TUNSLMODE:
+		note_prefix(now, PREFIX_SOCKADDR, value);
+		break;
+	case TUNSCAP:
+		note_header(now, false, sizeof(struct tun_hdr));
+		break;
+	case TUNDCAP:
+		note_header(now, false, 0);
+		break;
+	case TUNSVNETHDR:
+		note_header(now, true, value);
+		break;
+	}
 }
 
 static long op_ioctl(const struct call *call)
@@ -211,7 +254,7 @@ static long op_ioctl(const struct call *call)
 		if (can_be_written(kind))
 			note_framing(call, number, value);
 		else
-			*framing_of(call) = FRAMING_UNKNOWN;
+			framing_of(call)->prefix = PREFIX_UNKNOWN;
 	}
 	if (!can_be_written(kind) || !writes(number))
 		return ret;

@@ -50,12 +50,20 @@ extern const int open_errnos[];
 
 #define SLOTS	3	/* open files that a program can name */
 
-/* What stands before packets that are read through a file, as far as known. */
-enum framing { FRAMING_UNKNOWN, FRAMING_NONE, FRAMING_AF, FRAMING_SOCKADDR };
+#define HEADER_MAX	12	/* length of a header of offloads */
+
+/* What stands before packets that are read through a file, as far as known: once the
+ * prefix is not, nothing is any more.
+ */
+struct framing {
+	enum prefix { PREFIX_UNKNOWN, PREFIX_NONE, PREFIX_AF, PREFIX_SOCKADDR } prefix;
+	size_t header;		/* its length */
+	bool vnet;		/* the header is virtio's, or was */
+};
 
 void slots_init(void);
 void slots_close(void);
 int slot_fd(const struct call *call);
-enum framing *framing_of(const struct call *call);
+struct framing *framing_of(const struct call *call);
 
 #endif /* BSDTUN_FUZZ_OPS_H */
