@@ -159,8 +159,6 @@ static enum bsdtun_counter cause_of(int err)
 		return BSDTUN_RX_ERROR_LENGTH;
 	case -EAFNOSUPPORT:
 		return BSDTUN_RX_ERROR_FAMILY;
-	case -EINVAL:
-		return BSDTUN_RX_ERROR_HEADER;
 	case -EFAULT:
 		return BSDTUN_RX_ERROR_FAULT;
 	default:
@@ -168,11 +166,15 @@ static enum bsdtun_counter cause_of(int err)
 	}
 }
 
-/* Hands a packet to the stack as if it had arrived on the interface. */
-static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb)
+/* Hands a packet to the stack as if it had arrived on the interface. What judges
+ * the header of offloads looks for the packet's network namespace in its device.
+ */
+static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb, u8 header,
+		   const union bsdtun_header_data *data)
 {
 	unsigned int len = skb->len;
 	struct bsdtun_device *bt;
+	int err = 0;
 
 	local_bh_disable();
 	bt = rcu_dereference_bh(queue->device);
@@ -182,8 +184,12 @@ static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb)
 		return -EIO;
 	}
 
-	if (likely(READ_ONCE(bt->dev->flags) & IFF_UP)) {
-		skb->dev = bt->dev;
+	skb->dev = bt->dev;
+	if (unlikely(header != BSDTUN_HEADER_NONE))
+		err = bsdtun_offload_apply(skb, header, data);
+	if (unlikely(err)) {
+		bsdtun_drop(bt, skb, BSDTUN_RX_ERROR_HEADER);
+	} else if (likely(READ_ONCE(bt->dev->flags) & IFF_UP)) {
 		trace_bsdtun_write(queue, skb);
 		if (likely(__netif_rx(skb) == NET_RX_SUCCESS))
 			dev_sw_netstats_rx_add(bt->dev, len);
@@ -191,13 +197,15 @@ static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb)
 		bsdtun_drop(bt, skb, BSDTUN_RX_DOWN);
 	}
 	local_bh_enable();
-	return 0;
+	return err;
 }
 
 static ssize_t chardev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct bsdtun_queue *queue = iocb->ki_filp->private_data;
 	size_t len = iov_iter_count(from);
+	union bsdtun_header_data data;
+	struct bsdtun_format format;
 	struct sk_buff *skb;
 	int err;
 
@@ -206,12 +214,13 @@ static ssize_t chardev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (!rcu_access_pointer(queue->device))
 		return -EIO;
 
-	skb = bsdtun_frame_from_iter(READ_ONCE(queue->format), from);
+	format = READ_ONCE(queue->format);
+	skb = bsdtun_frame_from_iter(format, &data, from);
 	if (IS_ERR(skb)) {
 		lose(queue, NULL, cause_of(PTR_ERR(skb)));
 		return PTR_ERR(skb);
 	}
-	err = deliver(queue, skb);
+	err = deliver(queue, skb, format.header, &data);
 	return err ? err : len;
 }
 

@@ -317,25 +317,26 @@ static struct sk_buff *lose(struct sk_buff *skb, enum bsdtun_counter cause,
 /**
  * bsdtun_frame_from_iter - make a packet of what the writer hands over
  * @format: what precedes the packet
+ * @data: filled in: the header of offloads, if there is one; the caller is to
+ *	apply it, once the packet has its device
  * @from: the writer's buffers, at least one byte; all of it is the packet
  *
  * Context: Process context. May sleep.
  * Return: the packet, with protocol and header offsets set, or ERR_PTR():
  * -EIO if it is longer than %TUNMRU, what precedes it is cut short or nothing
  * stands behind that; -EAFNOSUPPORT if the address family or IP version is none
- * that is carried; -EINVAL if the offload header makes no sense; -EFAULT;
- * -ENOBUFS if memory is short. DragonFly: tunwrite().
+ * that is carried; -EFAULT; -ENOBUFS if memory is short. DragonFly: tunwrite().
  */
 struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
+				       union bsdtun_header_data *data,
 				       struct iov_iter *from)
 {
-	union bsdtun_header_data data;
 	__be16 protocol = 0;
 	struct sk_buff *skb;
 	size_t len;
 	int err;
 
-	err = preamble_from_iter(format, &data, &protocol, from);
+	err = preamble_from_iter(format, data, &protocol, from);
 	if (err)
 		return ERR_PTR(err);
 
@@ -354,8 +355,5 @@ struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
 	skb->protocol = protocol;
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
-	if (format.header != BSDTUN_HEADER_NONE &&
-	    bsdtun_offload_apply(skb, format.header, &data))
-		return lose(skb, BSDTUN_RX_ERROR_HEADER, -EINVAL);
 	return skb;
 }

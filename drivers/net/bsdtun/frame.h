@@ -8,6 +8,7 @@
 #include <uapi/linux/bsdtun.h>
 
 struct iov_iter;
+union bsdtun_header_data;
 
 /**
  * enum bsdtun_prefix - what stands before a packet
@@ -45,6 +46,7 @@ size_t bsdtun_frame_len(const struct sk_buff *skb,
 ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
 			     struct bsdtun_format format, struct iov_iter *to);
 struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
+				       union bsdtun_header_data *data,
 				       struct iov_iter *from);
 
 /**
