@@ -19,7 +19,8 @@
 #define BSDTUN_OFFLOAD_CSUM_OTHER	BIT(4)
 #define BSDTUN_OFFLOAD_TSO4		BIT(5)
 #define BSDTUN_OFFLOAD_TSO6		BIT(6)
-#define BSDTUN_OFFLOAD_USO		BIT(7)
+/* None where virtio's header has no words for it. */
+#define BSDTUN_OFFLOAD_USO		(BSDTUN_GSO_UDP_L4 ? BIT(7) : 0)
 
 #define BSDTUN_OFFLOAD_CSUM						\
 	(BSDTUN_OFFLOAD_CSUM_TCP4 | BSDTUN_OFFLOAD_CSUM_UDP4 |		\

@@ -191,8 +191,8 @@ netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
 
 	if (unlikely(skb_orphan_frags_rx(skb, GFP_ATOMIC)))
 		return drop(bt, skb, BSDTUN_TX_NOMEM);
-	/* The stack cuts super-packets itself unless their checksum is known. */
-	if (unlikely(skb->ip_summed != CHECKSUM_NONE)) {
+	/* XDP sends what it is given, whatever the features. */
+	if (unlikely(skb->ip_summed != CHECKSUM_NONE || skb_is_gso(skb))) {
 		err = bsdtun_offload_fit(skb, queue->format.offloads);
 		if (err)
 			return drop(bt, skb, err == -ENOMEM ?
