@@ -80,9 +80,13 @@ netdev_features_t bsdtun_offload_features(u8 offloads)
 	return features;
 }
 
+/* If segments are to have the same number in IPv4's header, ethtool(8) has allowed
+ * that they get others: there are no words for it.
+ */
 static u8 segmentation_of(const struct sk_buff *skb)
 {
-	switch (skb_shinfo(skb)->gso_type & ~SKB_GSO_DODGY) {
+	switch (skb_shinfo(skb)->gso_type &
+		~(SKB_GSO_DODGY | SKB_GSO_TCP_FIXEDID)) {
 	case SKB_GSO_TCPV4:
 		return BSDTUN_OFFLOAD_TSO4;
 	case SKB_GSO_TCPV6:
