@@ -28,13 +28,15 @@ enum bsdtun_prefix {
  * @header: enum bsdtun_header, before the prefix
  * @header_len: its length, bytes
  * @offloads: what the reader does itself, BSDTUN_OFFLOAD_ values
+ *
+ * Aligned so that every machine reads all of it at once: writers take no lock.
  */
 struct bsdtun_format {
 	u8 prefix;
 	u8 header;
 	u8 header_len;
 	u8 offloads;
-};
+} __aligned(4);
 
 /* What people call them; enum bsdtun_framing is the index. */
 extern const char * const bsdtun_frame_names[];

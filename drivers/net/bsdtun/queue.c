@@ -558,7 +558,7 @@ void bsdtun_queue_set_format(struct bsdtun_queue *queue,
 
 	spin_lock(&ring->consumer_lock);
 	__netif_tx_lock_bh(txq);
-	queue->format = format;
+	WRITE_ONCE(queue->format, format);
 	consume_all(ring, &packets);
 	while ((skb = __skb_dequeue(&packets)))
 		__skb_queue_tail(survives(skb, old, format) ? &kept : &lost,
