@@ -439,6 +439,36 @@ TEST_F(offload, tun_hdr_vouches_for_a_checksum)
 	EXPECT_EQ(0, counter(DEV, "rx_errors_header"));
 }
 
+/* Behind an extension header, and with more bytes than IP says. */
+TEST_F(offload, tun_hdr_vouches_for_a_checksum_wherever_it_is)
+{
+	static const struct tun_hdr udp = { .th_flags = TUN_H_UDP_CSUM };
+	static const unsigned char options[] = { IPPROTO_UDP, 0, 1, 4, 0, 0, 0, 0 };
+	unsigned char *packet = self->packet + TUN_HEADER;
+	struct ipv6hdr *ip6 = (void *)packet;
+	int sock6 = machine_ipv6();
+	size_t len;
+
+	ASSERT_EQ(0, set(self->fd, TUNSCAP, 0));
+	memcpy(self->packet, &udp, sizeof(udp));
+	len = build_udp(AF_INET6, packet, "abcd", 4);
+	memmove(packet + sizeof(*ip6) + sizeof(options), packet + sizeof(*ip6),
+		len - sizeof(*ip6));
+	memcpy(packet + sizeof(*ip6), options, sizeof(options));
+	memset(packet + sizeof(*ip6) + sizeof(options) + UDP_CHECK, 0x5a, 2);
+	ip6->nexthdr = IPPROTO_DSTOPTS;
+	ip6->payload_len = htons(ntohs(ip6->payload_len) + sizeof(options));
+	len += TUN_HEADER + sizeof(options) + 4;
+	ASSERT_EQ((ssize_t)len, write(self->fd, self->packet, len));
+	EXPECT_TRUE(is_received(sock6));
+
+	len = TUN_HEADER + build_udp(AF_INET, packet, "abcd", 4) + 4;
+	memset(packet + sizeof(struct iphdr) + UDP_CHECK, 0x5a, 2);
+	ASSERT_EQ((ssize_t)len, write(self->fd, self->packet, len));
+	EXPECT_TRUE(is_received(self->sock));
+	EXPECT_EQ(0, counter(DEV, "rx_errors_header"));
+}
+
 TEST_F(offload, tun_hdr_has_the_checksum_of_ipv4_filled_in)
 {
 	static const struct tun_hdr ip = { .th_flags = TUN_H_IPV4_CSUM };
@@ -1021,6 +1051,24 @@ TEST_F(offload_forward, super_packet_is_read_in_segments_by_who_does_not_cut_it)
 	ASSERT_EQ((ssize_t)(len - VNET_HEADER + TUN_HEADER), wait_read(self->out, self->buf, ROOM));
 	EXPECT_EQ(TUN_H_TCP_CSUM | TUN_H_TCP_MSS, ((struct tun_hdr *)self->buf)->th_flags);
 	EXPECT_EQ(TCP_SEGMENT, ((struct tun_hdr *)self->buf)->th_mss);
+}
+
+TEST_F(offload_forward, super_packet_behind_a_tun_hdr_is_cut_as_that_says)
+{
+	struct tun_hdr super = { .th_flags = TUN_H_TCP_MSS, .th_mss = TCP_SEGMENT };
+	size_t len = build_super(self->packet) - VNET_HEADER + TUN_HEADER;
+	unsigned char *frame = self->packet + VNET_HEADER - TUN_HEADER;
+
+	ASSERT_EQ(0, set(self->in, TUNSCAP, 0));
+	memset(frame + TUN_HEADER + sizeof(struct iphdr) + offsetof(struct tcphdr, check),
+	       0x5a, 2);
+	memcpy(frame, &super, sizeof(super));
+	ASSERT_EQ((ssize_t)len, write(self->in, frame, len));
+	EXPECT_TRUE(is_read_in_segments(self->out, self->buf));
+	super.th_mss = 0;
+	memcpy(frame, &super, sizeof(super));
+	EXPECT_EQ(-1, write(self->in, frame, len));
+	EXPECT_EQ(EINVAL, errno);
 }
 
 TEST_F(offload_forward, udp_super_packet_is_left_whole_if_ethtool_asks)
