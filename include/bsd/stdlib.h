@@ -11,9 +11,14 @@
 #ifndef _BSDTUN_STDLIB_H_
 #define _BSDTUN_STDLIB_H_
 
-/* As on the BSDs, not for a program that asks for a standard's names alone. */
-#if !defined(__STRICT_ANSI__) || defined(_DEFAULT_SOURCE) || \
-	defined(_BSD_SOURCE) || defined(_GNU_SOURCE)
+/* As on the BSDs, not for a program that asks for a standard's names alone; nor
+ * in C as it was before it had inline functions.
+ */
+#if !defined(__STRICT_ANSI__) || \
+	((defined(_DEFAULT_SOURCE) || defined(_BSD_SOURCE) || \
+	  defined(_GNU_SOURCE)) && \
+	 (defined(__cplusplus) || \
+	  (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 199901L)))
 #include <devname.h>
 #endif
 

@@ -17,6 +17,17 @@
 
 #include <linux/bsdtun.h>
 
+/* Of <sys/sockio.h> there: "ifconfig tun0 destroy" and "create". Linux's sockets
+ * say ENOTTY, after which programs go on; it has rtnetlink(7) for it, and
+ * TUNSTRANSIENT.
+ */
+#ifndef SIOCIFDESTROY
+#define SIOCIFDESTROY	_IOW('i', 121, struct ifreq)
+#endif
+#ifndef SIOCIFCREATE
+#define SIOCIFCREATE	_IOWR('i', 122, struct ifreq)
+#endif
+
 #if defined(__OpenBSD__) || defined(BSDTUN_OPENBSD)
 
 #define tuninfo		tuninfo_openbsd
