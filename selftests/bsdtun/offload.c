@@ -894,7 +894,8 @@ TEST_F_TIMEOUT(offload_tcp, runs_through_a_pair, 120)
 		EXPECT_EQ(0, seen->unsound);
 		EXPECT_EQ(has_checksums(variant), !!seen->partial);
 		EXPECT_EQ(has_segmentation(variant), !!seen->super);
-		EXPECT_EQ(has_segmentation(variant), seen->longest > variant->mtu);
+		/* The other unit has this MTU in any case, and so TCP its segments. */
+		EXPECT_EQ(has_segmentation(variant), seen->longest > MTU);
 	}
 	EXPECT_EQ(0, counter(DEV, "rx_errors_header"));
 	EXPECT_EQ(0, counter(DEV, "tx_dropped_offload"));
