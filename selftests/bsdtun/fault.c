@@ -852,6 +852,8 @@ static const struct request {
 	{ TUNSCAP, { .value = BSDTUN_IFCAPS }, { .value = 0 } },
 	{ TUNSVNETHDR, { .value = 10 }, { .value = 0 } },
 	{ .request = TUNGVNETHDR },
+	{ TUNSBATCH, { .value = 1 }, { .value = 0 } },
+	{ .request = TUNGBATCH },
 	{ FIOASYNC, { .value = 1 }, { .value = 0 } },
 	{ FIONBIO, { .value = 0 }, { .value = 1 } },
 	{ .request = FIONREAD },

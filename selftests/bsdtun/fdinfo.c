@@ -95,6 +95,13 @@ TEST_F(fdinfo, tells_the_header_of_offloads_as_it_is)
 	EXPECT_STREQ("none", told(self->fd, "offload"));
 }
 
+TEST_F(fdinfo, tells_whether_packets_come_in_batches)
+{
+	EXPECT_STREQ("0", told(self->fd, "batch"));
+	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 1));
+	EXPECT_STREQ("1", told(self->fd, "batch"));
+}
+
 TEST_F(fdinfo, tells_how_many_packets_wait)
 {
 	char expected[16];

@@ -676,6 +676,26 @@ static void note(struct seen *seen, int vnet, bool tun, const union header *head
 		seen->longest = len;
 }
 
+static void note_all(struct seen *seen, int vnet, bool tun, bool batch, unsigned char *buf,
+		     size_t len)
+{
+	const size_t header = (tun ? TUN_HEADER : (size_t)vnet);
+	struct tun_batch_hdr *frame;
+	size_t at = 0;
+
+	if (!batch) {
+		note(seen, vnet, tun, (void *)buf, buf + header + AF_WORD, len - header - AF_WORD);
+		return;
+	}
+	for (; at < len; at += (frame->len + TUN_BATCH_ALIGN - 1) / TUN_BATCH_ALIGN *
+			       TUN_BATCH_ALIGN) {
+		frame = (void *)buf + at;
+		at += sizeof(*frame);
+		note(seen, vnet, tun, (void *)buf + at, buf + at + header + AF_WORD,
+		     frame->len - header - AF_WORD);
+	}
+}
+
 /* What is read from one is written to the other as it is. */
 static void pump(struct pair *pair)
 {
@@ -684,8 +704,8 @@ static void pump(struct pair *pair)
 	};
 	int vnet = get(pair->fds[0], TUNGVNETHDR);
 	bool tun = get(pair->fds[0], TUNGCAP) >= 0;
-	size_t header = tun ? TUN_HEADER : (size_t)vnet;
-	static unsigned char buf[ROOM];
+	bool batch = get(pair->fds[0], TUNGBATCH);
+	static unsigned char buf[8 * ROOM];
 	ssize_t len;
 	int i;
 
@@ -694,8 +714,7 @@ static void pump(struct pair *pair)
 			len = read(pair->fds[i], buf, sizeof(buf));
 			if (len < 0)
 				continue;
-			note(pair->seen, vnet, tun, (void *)buf, buf + header + AF_WORD,
-			     len - header - AF_WORD);
+			note_all(pair->seen, vnet, tun, batch, buf, len);
 			if (write(pair->fds[!i], buf, len) != len)
 				pair->seen->unsound++;
 		}
@@ -820,6 +839,7 @@ FIXTURE_VARIANT(offload_tcp)
 	unsigned long request;
 	int value;
 	int mtu;
+	bool batch;
 };
 
 FIXTURE_VARIANT_ADD(offload_tcp, neither)
@@ -849,7 +869,17 @@ FIXTURE_VARIANT_ADD(offload_tcp, vnet_header_of_10)
 
 FIXTURE_VARIANT_ADD(offload_tcp, vnet_header_of_12)
 {
-	.request = TUNSVNETHDR, .value = 12, .mtu = 9000,
+	.request = TUNSVNETHDR, .value = 12, .mtu = MTU,
+};
+
+FIXTURE_VARIANT_ADD(offload_tcp, neither_in_batches)
+{
+	.mtu = MTU, .batch = true,
+};
+
+FIXTURE_VARIANT_ADD(offload_tcp, vnet_header_in_batches)
+{
+	.request = TUNSVNETHDR, .value = 12, .mtu = MTU, .batch = true,
 };
 
 FIXTURE_SETUP(offload_tcp)
@@ -861,6 +891,8 @@ FIXTURE_SETUP(offload_tcp)
 	ASSERT_EQ(0, link_set_mtu(DEV, variant->mtu));
 	for (i = 0; i < 2 && variant->request; i++)
 		ASSERT_EQ(0, set(self->pair.fds[i], variant->request, variant->value));
+	for (i = 0; i < 2 && variant->batch; i++)
+		ASSERT_EQ(0, set(self->pair.fds[i], TUNSBATCH, 1));
 	pair_start(&self->pair);
 }
 
@@ -981,16 +1013,10 @@ static const struct virtio_net_hdr tcp_super = {
 /* With its header. */
 static size_t build_super(void *buf)
 {
-	struct tcphdr tcp = { .source = htons(1), .dest = htons(2), .doff = 5, .ack = 1 };
-	unsigned char *packet = buf + VNET_HEADER;
-	static unsigned char payload[sizeof(tcp) - sizeof(struct udphdr) + SUPER];
-	size_t len;
+	size_t len = build_tcp(buf + VNET_HEADER, 1, SUPER);
 
 	memcpy(buf, &tcp_super, sizeof(tcp_super));
-	len = build_udp(AF_INET, packet, payload, sizeof(payload));
-	memcpy(packet + sizeof(struct iphdr), &tcp, sizeof(tcp));
-	pattern(packet + TCP4_HEADERS, SUPER);
-	return VNET_HEADER + finish_forwarded(packet, len, IPPROTO_TCP,
+	return VNET_HEADER + finish_forwarded(buf + VNET_HEADER, len, IPPROTO_TCP,
 					      offsetof(struct tcphdr, check));
 }
 
@@ -1038,6 +1064,28 @@ TEST_F(offload_forward, unfinished_checksum_is_read_complete_by_who_does_not_do_
 	ASSERT_EQ((ssize_t)(TUN_HEADER + len), wait_read(self->out, self->buf, ROOM));
 	EXPECT_EQ(TUN_H_UDP_CSUM, ((struct tun_hdr *)self->buf)->th_flags);
 	EXPECT_FALSE(packet_is_sound(self->buf + TUN_HEADER, len));
+}
+
+TEST_F(offload_forward, checksum_that_a_tun_hdr_leaves_out_is_read_complete)
+{
+	static const struct tun_hdr udp = { .th_flags = TUN_H_UDP_CSUM };
+	static const struct tun_hdr tcp = { .th_flags = TUN_H_TCP_MSS, .th_mss = TCP_SEGMENT };
+	size_t len = build_unfinished(self->packet + TUN_HEADER, "abcd", 4);
+
+	ASSERT_EQ(0, set(self->in, TUNSCAP, 0));
+	memcpy(self->packet, &udp, sizeof(udp));
+	memset(self->packet + TUN_HEADER + sizeof(struct iphdr) + UDP_CHECK, 0x5a, 2);
+	ASSERT_EQ((ssize_t)(TUN_HEADER + len), write(self->in, self->packet, TUN_HEADER + len));
+	ASSERT_EQ((ssize_t)len, wait_read(self->out, self->buf, ROOM));
+	EXPECT_TRUE(packet_is_sound(self->buf, len));
+
+	len = build_super(self->buf) - VNET_HEADER;
+	memcpy(self->packet, &tcp, sizeof(tcp));
+	memcpy(self->packet + TUN_HEADER, self->buf + VNET_HEADER, len);
+	memset(self->packet + TUN_HEADER + sizeof(struct iphdr) + offsetof(struct tcphdr, check),
+	       0x5a, 2);
+	ASSERT_EQ((ssize_t)(TUN_HEADER + len), write(self->in, self->packet, TUN_HEADER + len));
+	EXPECT_TRUE(is_read_in_segments(self->out, self->buf));
 }
 
 TEST_F(offload_forward, super_packet_is_read_in_segments_by_who_does_not_cut_it)

@@ -179,6 +179,7 @@ static size_t answer_to(unsigned long request, union answer *answer)
 	case TUNGIFHEAD:
 	case TUNGTRANSIENT:
 	case TUNGVNETHDR:
+	case TUNGBATCH:
 	case FIONREAD:
 		return 4;
 	default:	/* TUNGIFNAME */
@@ -191,7 +192,7 @@ TEST_F(ioctl, getter_writes_every_byte_of_its_answer_and_no_other)
 {
 	const unsigned long getters[] = {
 		TUNGDEBUG, TUNGIFINFO, TUNGIFINFO_OPENBSD, GIFNAME, TUNGIFHEAD, TUNGTRANSIENT,
-		TUNGVNETHDR, FIONREAD, FIOGETOWN, TIOCGPGRP,
+		TUNGVNETHDR, TUNGBATCH, FIONREAD, FIOGETOWN, TIOCGPGRP,
 	};
 	size_t i, pattern, shift, len;
 	union answer answer;
@@ -243,6 +244,7 @@ TEST_F(ioctl, setter_leaves_its_argument_as_it_is)
 		{ TUNDCAP, 0, { } },
 		{ TUNSVNETHDR, 4, { .value = 10 } },
 		{ TUNSVNETHDR, 4, { .value = 0 } },
+		{ TUNSBATCH, 4, { .value = 0 } },
 		{ FIONBIO, 4, { .value = 1 } },
 		{ FIOASYNC, 4, { .value = 0 } },
 		{ FIOSETOWN, 4, { .value = 0 } },

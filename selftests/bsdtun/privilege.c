@@ -207,6 +207,8 @@ static const struct deed uses[] = {
 	{ .name = "TUNDCAP", .act = call, .request = TUNDCAP },
 	{ .name = "TUNSVNETHDR", .act = call, .request = TUNSVNETHDR },
 	{ .name = "TUNGVNETHDR", .act = call, .request = TUNGVNETHDR },
+	{ .name = "TUNSBATCH", .act = call, .request = TUNSBATCH },
+	{ .name = "TUNGBATCH", .act = call, .request = TUNGBATCH },
 	{ .name = "FIONREAD", .act = call, .request = FIONREAD },
 	{ .name = "FIONBIO", .act = call, .request = FIONBIO, .value = 1 },
 	{ .name = "FIOASYNC", .act = call, .request = FIOASYNC },

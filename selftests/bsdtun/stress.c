@@ -433,13 +433,13 @@ static long read_none(void)
 
 static struct op read_ops[] = {
 	{ .name = "read", .run = read_sleeping, .on_file = true, .sleeps = true,
-	  .allowed = { EAGAIN, EINTR, EIO } },
+	  .allowed = { EAGAIN, EINTR, EIO, EMSGSIZE } },
 	{ .name = "readv", .run = read_vector, .on_file = true, .sleeps = true,
-	  .allowed = { EAGAIN, EINTR, EIO } },
+	  .allowed = { EAGAIN, EINTR, EIO, EMSGSIZE } },
 	{ .name = "read without waiting", .run = read_at_once, .on_file = true,
-	  .allowed = { EAGAIN, EIO } },
+	  .allowed = { EAGAIN, EIO, EMSGSIZE } },
 	{ .name = "read into a bad buffer", .run = read_bad, .on_file = true, .wanted = EFAULT,
-	  .allowed = { EAGAIN, EIO } },
+	  .allowed = { EAGAIN, EIO, EMSGSIZE } },
 	{ .name = "read of 0 bytes", .run = read_none, .on_file = true },
 	{ .name = NULL },
 };
@@ -772,7 +772,7 @@ static bool ring_may_return(uint64_t what, int error)
 		return true;
 	switch (what) {
 	case RING_READ:
-		return error == EAGAIN || error == EINTR || error == EIO;
+		return error == EAGAIN || error == EINTR || error == EIO || error == EMSGSIZE;
 	case RING_WRITE:
 		return error == EIO || error == EAFNOSUPPORT || error == EINVAL ||
 		       error == ENOBUFS;
@@ -928,6 +928,7 @@ static long ioctl_bad_pointer(void)
 		TUNGIFINFO_OPENBSD, TUNSLMODE, TUNGIFNAME, TUNSIFMODE, TUNSIFHEAD, TUNGIFHEAD,
 		TUNSTRANSIENT, TUNGTRANSIENT, FIONREAD, FIONBIO, FIOASYNC, FIOSETOWN, FIOGETOWN,
 		TIOCSPGRP, TIOCGPGRP, TUNSCAP, TUNSVNETHDR, TUNGVNETHDR,
+		TUNSBATCH, TUNGBATCH,
 	};
 
 	return result(ioctl(me->fd, requests[pick(ARRAY_SIZE(requests))], bad_pointer));
@@ -976,6 +977,10 @@ static struct op ioctl_ops[] = {
 	{ .name = "TUNSVNETHDR", .run = ioctl_vnet_header, .request = TUNSVNETHDR, .on_file = true,
 	  .allowed = { EIO } },
 	{ .name = "TUNGVNETHDR", .run = ioctl_int, .request = TUNGVNETHDR, .on_file = true,
+	  .allowed = { EIO } },
+	{ .name = "TUNSBATCH", .run = ioctl_int, .request = TUNSBATCH, .on_file = true,
+	  .allowed = { EIO } },
+	{ .name = "TUNGBATCH", .run = ioctl_int, .request = TUNGBATCH, .on_file = true,
 	  .allowed = { EIO } },
 	{ .name = "FIONREAD", .run = ioctl_int, .request = FIONREAD, .on_file = true,
 	  .allowed = { EIO } },

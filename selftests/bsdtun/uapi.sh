@@ -27,6 +27,7 @@ int use(int fd, struct tuninfo *info)
 	       ioctl(fd, TUNGTRANSIENT, &on) + ioctl(fd, TUNSCAP, &cap) +
 	       ioctl(fd, TUNGCAP, &cap) + ioctl(fd, TUNDCAP) +
 	       ioctl(fd, TUNSVNETHDR, &on) + ioctl(fd, TUNGVNETHDR, &on) +
+	       ioctl(fd, TUNSBATCH, &on) + ioctl(fd, TUNGBATCH, &on) +
 	       TUNMRU + (int)sizeof(struct tun_hdr);
 }'
 use_ifreq='
@@ -95,7 +96,7 @@ macros() {
 
 	for name in TUNGDEBUG TUNSDEBUG TUNSIFINFO TUNGIFINFO TUNSLMODE TUNGIFNAME TUNSIFMODE \
 		TUNSIFPID TUNSIFHEAD TUNGIFHEAD TUNSTRANSIENT TUNGTRANSIENT TUNSCAP TUNGCAP TUNDCAP \
-		TUNSVNETHDR TUNGVNETHDR TUNMTU TUNMRU; do
+		TUNSVNETHDR TUNGVNETHDR TUNSBATCH TUNGBATCH TUNMTU TUNMRU; do
 		program+="#ifndef $name
 			#error $name
 			#endif
@@ -131,6 +132,9 @@ numbers() {
 		_Static_assert(TUNDCAP == 0x000074c4, "TUNDCAP");
 		_Static_assert(TUNSVNETHDR == 0x400474c5, "TUNSVNETHDR");
 		_Static_assert(TUNGVNETHDR == 0x800474c5, "TUNGVNETHDR");
+		_Static_assert(TUNSBATCH == 0x400474c6, "TUNSBATCH");
+		_Static_assert(TUNGBATCH == 0x800474c6, "TUNGBATCH");
+		_Static_assert(sizeof(struct tun_batch_hdr) == 8, "tun_batch_hdr");
 		_Static_assert(sizeof(struct tun_hdr) == 8, "tun_hdr");
 		_Static_assert(sizeof(struct tuninfo) == 8, "tuninfo");
 		_Static_assert(offsetof(struct tuninfo, baudrate) == 0, "baudrate");

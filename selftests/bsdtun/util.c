@@ -16,6 +16,7 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
@@ -734,6 +735,30 @@ size_t build_udp(int family, void *packet, const void *payload, size_t len)
 	udp->check = 0;
 	memcpy(udp + 1, payload, len);
 	udp->check = htons(checksum(packet, total) ?: 0xffff);
+	return total;
+}
+
+size_t build_tcp(void *packet, uint32_t seq, size_t len)
+{
+	size_t header = build_ip(AF_INET, packet, IPPROTO_TCP, sizeof(struct tcphdr) + len);
+	size_t total = header + sizeof(struct tcphdr) + len;
+	struct tcphdr *tcp = packet + header;
+	struct iphdr *ip = packet;
+
+	/* Packets that all have one identification are joined if they are not to be cut. */
+	ip->frag_off = htons(IP_DF);
+	ip->check = 0;
+	ip->check = htons(sum_fold(sum_add(0, ip, sizeof(*ip))));
+	memset(tcp, 0, sizeof(*tcp));
+	tcp->source = htons(PORT);
+	tcp->dest = htons(PORT);
+	tcp->seq = htonl(seq);
+	tcp->ack_seq = htonl(1);
+	tcp->doff = sizeof(*tcp) / 4;
+	tcp->ack = 1;
+	tcp->window = htons(1000);
+	pattern(tcp + 1, len);
+	tcp->check = htons(checksum(packet, total));
 	return total;
 }
 

@@ -128,7 +128,7 @@ enum read_how { READ, READV, READ_NOWAIT, PREAD, SPLICE_OUT, READV_NONE };
 
 static const int read_errnos[] = {
 	EAGAIN, EINTR, EIO, EFAULT, EBADF, EINVAL /* splice */, ESPIPE /* pread */,
-	EOPNOTSUPP /* RWF_NOWAIT */, 0
+	EOPNOTSUPP /* RWF_NOWAIT */, EMSGSIZE /* batch */, 0
 };
 
 static ssize_t read_by(enum read_how how, int fd, void *buf, size_t len)
@@ -213,7 +213,7 @@ static void check_header(const struct framing *framing, const unsigned char *buf
 
 static void check_head(const struct framing *framing, const unsigned char *buf, size_t len)
 {
-	if (framing->prefix == PREFIX_UNKNOWN || len <= framing->header)
+	if (framing->prefix == PREFIX_UNKNOWN || framing->batch || len <= framing->header)
 		return;
 	if (framing->header)
 		check_header(framing, buf);
@@ -243,6 +243,10 @@ static long op_read(const struct call *call)
 	canary_check("read", buf, ret > 0 ? ret : 0, len);
 	if (ret > 0)
 		check_head(framing_of(call), buf, ret);
+	/* Of a batch what fits in. */
+	if (next > 0 && ret > 0 && (framing_of(call)->batch ||
+				    framing_of(call)->prefix == PREFIX_UNKNOWN))
+		return ret;
 	if (next > 0 && ret > 0 && ret != (next < (ssize_t)len ? next : (ssize_t)len))
 		finding("read returned %zd where FIONREAD said %d and %zu bytes were asked for",
 			ret, next, len);
@@ -260,7 +264,7 @@ WORDS(packet);
 /* Those that ask for something do it for UDP over IPv4. */
 static const char *const header_words[] = {
 	"no-header", "tun", "tun-csum", "tun-mss", "vnet10", "vnet12", "vnet-csum", "vnet-gso",
-	"random10", NULL
+	"random10", "batch", NULL
 };
 
 WORDS(header);
@@ -348,6 +352,8 @@ static size_t build_header(const struct call *call, unsigned char *buf)
 		break;
 	}
 	memset(buf, 0, HEADER_MAX);
+	if (call->arg[2] == 9)
+		return sizeof(struct tun_batch_hdr);
 	memcpy(buf, &vnet, sizeof(vnet));
 	return call->arg[2] == 5 ? HEADER_MAX : sizeof(vnet);
 }
@@ -411,6 +417,8 @@ static ssize_t write_by(enum write_how how, int fd, void *buf, size_t len)
 
 static ssize_t write_limit(const struct framing *framing)
 {
+	if (framing->batch)
+		return BUFFER_MAX;
 	switch (framing->prefix) {
 	case PREFIX_NONE:
 	case PREFIX_SOCKADDR:
@@ -418,7 +426,7 @@ static ssize_t write_limit(const struct framing *framing)
 	case PREFIX_AF:
 		return framing->header + AF_WORD + TUNMRU;
 	default:
-		return HEADER_MAX + AF_WORD + TUNMRU;
+		return BUFFER_MAX;	/* a batch, for all that is known */
 	}
 }
 
@@ -432,6 +440,8 @@ static long op_write(const struct call *call)
 	len = build_header(call, start);
 	len += build_prefix(call, start + len);
 	len += build_packet(call, start + len);
+	if (call->arg[2] == 9)
+		((struct tun_batch_hdr *)start)->len = len - sizeof(struct tun_batch_hdr);
 	if (total) {
 		if (total > len)
 			memset(start + len, 0, total - len);
@@ -445,7 +455,8 @@ static long op_write(const struct call *call)
 	ret = write_by(call->arg[6], slot_fd(call), buf, len);
 	if (ret < 0) {
 		/* The length comes before all that is looked at in a packet. */
-		if (errno == EAFNOSUPPORT && len > HEADER_MAX + AF_WORD + TUNMRU)
+		if (errno == EAFNOSUPPORT && framing_of(call)->prefix != PREFIX_UNKNOWN &&
+		    !framing_of(call)->batch && len > HEADER_MAX + AF_WORD + TUNMRU)
 			finding("write of %zu bytes: %s", len, strerror(EAFNOSUPPORT));
 		return -errno;
 	}

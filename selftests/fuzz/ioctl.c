@@ -19,6 +19,7 @@ static const int e_mode[] = { EBADF, EIO, EFAULT, EINTR, EPERM, EINVAL, EBUSY, 0
 static const int e_name[] = { EBADF, ENXIO, EFAULT, EINTR, 0 };
 static const int e_owner[] = { EBADF, EIO, EFAULT, EINTR, EINVAL, ESRCH, 0 };
 static const int e_offload[] = { EBADF, EIO, EFAULT, EINTR, EINVAL, 0 };
+static const int e_batch[] = { EBADF, EIO, EFAULT, EINTR, ENOMEM, 0 };
 static const int e_no_header[] = { EBADF, EIO, EFAULT, EINTR, ENODEV, 0 };
 static const int e_vfs[] = { EBADF, EFAULT, EINTR, 0 };
 static const int e_unknown[] = { EBADF, ENOTTY, EINTR, 0 };
@@ -48,6 +49,8 @@ static const struct {
 	{ "TUNDCAP",		TUNDCAP,		e_any },
 	{ "TUNSVNETHDR",	TUNSVNETHDR,		e_offload },
 	{ "TUNGVNETHDR",	TUNGVNETHDR,		e_any },
+	{ "TUNSBATCH",		TUNSBATCH,		e_batch },
+	{ "TUNGBATCH",		TUNGBATCH,		e_any },
 	{ "FIONREAD",		FIONREAD,		e_any },
 	{ "FIONBIO",		FIONBIO,		e_vfs },
 	{ "FIOASYNC",		FIOASYNC,		e_vfs },
@@ -152,6 +155,7 @@ static void check_answer(unsigned int number, const void *argument)
 	switch (number) {
 	case TUNGIFHEAD:
 	case TUNGTRANSIENT:
+	case TUNGBATCH:
 		if (value != 0 && value != 1)
 			finding("ioctl %#x returned %d", number, value);
 		break;
@@ -181,7 +185,7 @@ static void check_answer(unsigned int number, const void *argument)
 			finding("TUNGVNETHDR returned %d", value);
 		break;
 	case FIONREAD:
-		if (value < 0 || value > 70000)
+		if (value < 0 || value > 64 * 70000)
 			finding("FIONREAD returned %d", value);
 		break;
 	}
@@ -224,6 +228,9 @@ static void note_framing(const struct call *call, unsigned int number, int value
 		break;
 	case TUNSVNETHDR:
 		note_header(now, true, value);
+		break;
+	case TUNSBATCH:
+		now->batch = value;
 		break;
 	}
 }

@@ -59,6 +59,7 @@ struct framing {
 	enum prefix { PREFIX_UNKNOWN, PREFIX_NONE, PREFIX_AF, PREFIX_SOCKADDR } prefix;
 	size_t header;		/* its length */
 	bool vnet;		/* the header is virtio's, or was */
+	bool batch;		/* many packets a call */
 };
 
 void slots_init(void);

@@ -38,7 +38,8 @@
 #if defined(TUNSLMODE) || defined(TUNSIFHEAD) || defined(TUNGIFHEAD) || \
 	defined(TUNSIFPID) || defined(TUNGIFNAME) || \
 	defined(TUNSTRANSIENT) || defined(TUNGTRANSIENT) || \
-	defined(TUNSVNETHDR) || defined(TUNGVNETHDR)
+	defined(TUNSVNETHDR) || defined(TUNGVNETHDR) || \
+	defined(TUNSBATCH) || defined(TUNGBATCH)
 #error OpenBSD has not these
 #endif
 HOLDS(TUNSCAP, TUNSCAP == 0x400474c4U);
@@ -61,7 +62,8 @@ HOLDS(TUNGIFINFO, TUNGIFINFO == 0x800c745cU);
 #if defined(TUNSIFINFO) || defined(TUNGIFINFO) || defined(TUNSIFPID) || \
 	defined(TUNGIFNAME) || defined(TUNSTRANSIENT) || \
 	defined(TUNGTRANSIENT) || defined(TUNSCAP) || defined(TUNGCAP) || \
-	defined(TUNDCAP) || defined(TUNSVNETHDR) || defined(TUNGVNETHDR)
+	defined(TUNDCAP) || defined(TUNSVNETHDR) || defined(TUNGVNETHDR) || \
+	defined(TUNSBATCH) || defined(TUNGBATCH)
 #error NetBSD has not these
 #endif
 HOLDS(TUNSLMODE, TUNSLMODE == 0x4004745dU);

@@ -19,6 +19,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/seq_file.h>
 #include <linux/uio.h>
+#include <net/gro_cells.h>
 #include <net/net_namespace.h>
 
 /* Makes the interface of a unit in the opener's network namespace. */
@@ -125,6 +126,37 @@ static void lose(struct bsdtun_queue *queue, struct sk_buff *skb,
 	rcu_read_unlock();
 }
 
+/* Of a batch a fault loses the packet that it strikes; those before it are read,
+ * those after it go back.
+ */
+static noinline ssize_t read_batch(struct bsdtun_queue *queue, bool nonblock,
+				   struct iov_iter *to)
+{
+	struct bsdtun_batch batch;
+	ssize_t len, total = 0;
+	int count, i;
+
+	batch.room = iov_iter_count(to);
+	count = bsdtun_queue_receive_batch(queue, nonblock, &batch);
+	if (count < 0)
+		return count;
+
+	for (i = 0; i < count; i++) {
+		len = bsdtun_frame_to_iter(batch.skbs[i], batch.format, to);
+		if (unlikely(len < 0)) {
+			lose(queue, batch.skbs[i], BSDTUN_TX_FAULT);
+			if (i + 1 < count)
+				bsdtun_queue_put_back(queue, &batch, i + 1);
+			if (!total)
+				total = len;
+			break;
+		}
+		consume_skb(batch.skbs[i]);
+		total += len;
+	}
+	return total;
+}
+
 static ssize_t chardev_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
@@ -137,6 +169,9 @@ static ssize_t chardev_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	if (!iov_iter_count(to))
 		return 0;
+
+	if (READ_ONCE(queue->format).batch)
+		return read_batch(queue, nonblock, to);
 
 	skb = bsdtun_queue_receive(queue, nonblock, &format);
 	if (IS_ERR(skb))
@@ -159,6 +194,8 @@ static enum bsdtun_counter cause_of(int err)
 		return BSDTUN_RX_ERROR_LENGTH;
 	case -EAFNOSUPPORT:
 		return BSDTUN_RX_ERROR_FAMILY;
+	case -EINVAL:
+		return BSDTUN_RX_ERROR_HEADER;
 	case -EFAULT:
 		return BSDTUN_RX_ERROR_FAULT;
 	default:
@@ -166,15 +203,11 @@ static enum bsdtun_counter cause_of(int err)
 	}
 }
 
-/* Hands a packet to the stack as if it had arrived on the interface. What judges
- * the header of offloads looks for the packet's network namespace in its device.
- */
-static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb, u8 header,
-		   const union bsdtun_header_data *data)
+/* Hands a packet to the stack as if it had arrived on the interface. */
+static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb)
 {
 	unsigned int len = skb->len;
 	struct bsdtun_device *bt;
-	int err = 0;
 
 	local_bh_disable();
 	bt = rcu_dereference_bh(queue->device);
@@ -184,12 +217,8 @@ static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb, u8 header,
 		return -EIO;
 	}
 
-	skb->dev = bt->dev;
-	if (unlikely(header != BSDTUN_HEADER_NONE))
-		err = bsdtun_offload_apply(skb, header, data);
-	if (unlikely(err)) {
-		bsdtun_drop(bt, skb, BSDTUN_RX_ERROR_HEADER);
-	} else if (likely(READ_ONCE(bt->dev->flags) & IFF_UP)) {
+	if (likely(READ_ONCE(bt->dev->flags) & IFF_UP)) {
+		skb->dev = bt->dev;
 		trace_bsdtun_write(queue, skb);
 		if (likely(__netif_rx(skb) == NET_RX_SUCCESS))
 			dev_sw_netstats_rx_add(bt->dev, len);
@@ -197,14 +226,115 @@ static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb, u8 header,
 		bsdtun_drop(bt, skb, BSDTUN_RX_DOWN);
 	}
 	local_bh_enable();
+	return 0;
+}
+
+/* Does what the header of a packet says. It may be looked at with what belongs to a
+ * network namespace, and so has to have its interface.
+ */
+static int apply_header(struct bsdtun_queue *queue, struct sk_buff *skb,
+			enum bsdtun_header header,
+			const union bsdtun_header_data *data)
+{
+	struct bsdtun_device *bt;
+	int err = -EIO;
+
+	rcu_read_lock();
+	bt = rcu_dereference(queue->device);
+	if (bt) {
+		skb->dev = bt->dev;
+		err = bsdtun_offload_apply(skb, header, data);
+		skb->dev = NULL;
+	}
+	rcu_read_unlock();
 	return err;
+}
+
+static struct sk_buff *packet_from_iter(struct bsdtun_queue *queue,
+					struct bsdtun_format format,
+					struct iov_iter *from)
+{
+	union bsdtun_header_data data;
+	struct sk_buff *skb;
+	int err;
+
+	skb = format.batch ? bsdtun_frame_from_batch(format, &data, from) :
+			     bsdtun_frame_from_iter(format, &data, from);
+	if (likely(format.header == BSDTUN_HEADER_NONE) || IS_ERR(skb))
+		return skb;
+	err = apply_header(queue, skb, format.header, &data);
+	if (err) {
+		kfree_skb_reason(skb, bsdtun_drop_reason(BSDTUN_RX_ERROR_HEADER));
+		return ERR_PTR(err);
+	}
+	return skb;
+}
+
+/* Hands packets over together, so that GRO can join them. Returns 0 or -EIO. */
+static int deliver_batch(struct bsdtun_queue *queue, struct sk_buff_head *packets)
+{
+	struct bsdtun_device *bt;
+	struct sk_buff *skb;
+	unsigned int len;
+	int err = 0;
+
+	local_bh_disable();
+	bt = rcu_dereference_bh(queue->device);
+	while ((skb = __skb_dequeue(packets))) {
+		if (unlikely(!bt)) {
+			kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
+			err = -EIO;
+		} else if (likely(READ_ONCE(bt->dev->flags) & IFF_UP)) {
+			len = skb->len;
+			skb->dev = bt->dev;
+			trace_bsdtun_write(queue, skb);
+			if (likely(gro_cells_receive(&bt->gro_cells, skb) ==
+				   NET_RX_SUCCESS))
+				dev_sw_netstats_rx_add(bt->dev, len);
+		} else {
+			bsdtun_drop(bt, skb, BSDTUN_RX_DOWN);
+		}
+	}
+	local_bh_enable();
+	return err;
+}
+
+/* Takes the frames up to the first that is refused. */
+static noinline ssize_t write_batch(struct bsdtun_queue *queue,
+				    struct bsdtun_format format,
+				    struct iov_iter *from)
+{
+	size_t taken = 0, len = iov_iter_count(from);
+	struct sk_buff_head packets;
+	struct sk_buff *skb;
+	int err, refused = 0;
+
+	__skb_queue_head_init(&packets);
+	while (taken < len && !refused) {
+		skb = packet_from_iter(queue, format, from);
+		if (IS_ERR(skb)) {
+			refused = PTR_ERR(skb);
+		} else {
+			taken = len - iov_iter_count(from);
+			__skb_queue_tail(&packets, skb);
+			if (skb_queue_len(&packets) < BSDTUN_FRAME_BATCH &&
+			    taken < len)
+				continue;
+		}
+		err = deliver_batch(queue, &packets);
+		if (err)
+			return err;
+	}
+	if (taken)
+		return taken;
+	lose(queue, NULL, cause_of(refused));
+	return refused;
 }
 
 static ssize_t chardev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct bsdtun_queue *queue = iocb->ki_filp->private_data;
 	size_t len = iov_iter_count(from);
-	union bsdtun_header_data data;
 	struct bsdtun_format format;
 	struct sk_buff *skb;
 	int err;
@@ -215,12 +345,18 @@ static ssize_t chardev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return -EIO;
 
 	format = READ_ONCE(queue->format);
-	skb = bsdtun_frame_from_iter(format, &data, from);
+	if (format.batch) {
+		/* Pairs with the barrier in bsdtun_device_set_format(). */
+		smp_rmb();
+		return write_batch(queue, format, from);
+	}
+
+	skb = packet_from_iter(queue, format, from);
 	if (IS_ERR(skb)) {
 		lose(queue, NULL, cause_of(PTR_ERR(skb)));
 		return PTR_ERR(skb);
 	}
-	err = deliver(queue, skb, format.header, &data);
+	err = deliver(queue, skb);
 	return err ? err : len;
 }
 
@@ -266,6 +402,7 @@ static void chardev_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "framing:\t%s\n", bsdtun_frame_names[queue->format.prefix]);
 	seq_printf(m, "offload:\t%s\n",
 		   bsdtun_header_names[queue->format.header]);
+	seq_printf(m, "batch:\t%d\n", queue->format.batch);
 	seq_printf(m, "packets:\t%u\n", bsdtun_queue_packets(queue));
 	rtnl_unlock();
 }

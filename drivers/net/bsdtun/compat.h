@@ -18,6 +18,11 @@
 #include <net/rtnetlink.h>
 #include <net/sch_generic.h>
 
+/* A kernel's own drivers select it, from outside one can only ask. */
+#ifndef CONFIG_GRO_CELLS
+#error "bsdtun needs GRO_CELLS, which the kernel has with CONFIG_NET_IPIP"
+#endif
+
 /* Typed allocation: 7.0. */
 #ifndef kzalloc_obj
 #define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)

@@ -77,6 +77,7 @@ static void device_free(struct net_device *dev)
 {
 	struct bsdtun_device *bt = netdev_priv(dev);
 
+	gro_cells_destroy(&bt->gro_cells);
 	kfree(bt->open_queues);
 	kfree(bt->queues);
 	free_percpu(bt->counters);
@@ -414,15 +415,26 @@ pid_t bsdtun_device_pid(struct bsdtun_device *bt)
  * @format: what is to precede it
  *
  * Context: RTNL. May sleep.
+ * Return: 0, or -ENOMEM.
  */
-void bsdtun_device_set_format(struct bsdtun_device *bt,
-			      struct bsdtun_queue *queue,
-			      struct bsdtun_format format)
+int bsdtun_device_set_format(struct bsdtun_device *bt,
+			     struct bsdtun_queue *queue,
+			     struct bsdtun_format format)
 {
+	int err;
+
+	if (format.batch && !bt->gro_cells.cells) {
+		err = gro_cells_init(&bt->gro_cells, bt->dev);
+		if (err)
+			return err;
+		/* Who sees the format sees the cells. */
+		smp_wmb();
+	}
 	/* What the reader is to do no more the stack does first. */
 	set_offloads(bt, bt->offloads & format.offloads);
 	bsdtun_queue_set_format(queue, bt, format);
 	update_offloads(bt);
+	return 0;
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include <linux/uidgid.h>
+#include <net/gro_cells.h>
 #include <uapi/linux/bsdtun.h>
 
 struct bsdtun_queue;
@@ -73,6 +74,7 @@ struct bsdtun_counters {
  *	xmit lock of the tx queue
  * @open_queues: which of them are open, the first @opens entries
  * @counters: per CPU
+ * @gro_cells: what batches are handed over through, if any file ever wrote such
  * @unit: unit number
  * @opens: number of open files
  * @owner: who may open it, or INVALID_UID
@@ -91,6 +93,7 @@ struct bsdtun_device {
 	struct bsdtun_queue **queues;
 	u16 *open_queues;
 	struct bsdtun_counters __percpu *counters;
+	struct gro_cells gro_cells;
 
 	int unit;
 	unsigned int opens;
@@ -118,9 +121,9 @@ bool bsdtun_device_permitted(const struct bsdtun_device *bt);
 int bsdtun_device_set_mode(struct bsdtun_device *bt, unsigned int flags);
 void bsdtun_device_set_pid(struct bsdtun_device *bt, struct pid *pid);
 pid_t bsdtun_device_pid(struct bsdtun_device *bt);
-void bsdtun_device_set_format(struct bsdtun_device *bt,
-			      struct bsdtun_queue *queue,
-			      struct bsdtun_format format);
+int bsdtun_device_set_format(struct bsdtun_device *bt,
+			     struct bsdtun_queue *queue,
+			     struct bsdtun_format format);
 int bsdtun_device_format(struct bsdtun_device *bt, unsigned int index,
 			 struct bsdtun_format *format);
 void bsdtun_device_changed(struct bsdtun_device *bt);

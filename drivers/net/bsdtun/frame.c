@@ -170,17 +170,26 @@ static size_t prefix_len(const struct sk_buff *skb, enum bsdtun_prefix prefix)
 	}
 }
 
+static size_t bare_len(const struct sk_buff *skb, struct bsdtun_format format)
+{
+	return format.header_len + prefix_len(skb, format.prefix) + skb->len;
+}
+
 /**
  * bsdtun_frame_len - length of a packet that is read, with all that precedes it
  * @skb: the packet
  * @format: what precedes it
  *
  * Context: Any.
- * Return: bytes.
+ * Return: bytes; of a batch with what stands between it and the next.
  */
 size_t bsdtun_frame_len(const struct sk_buff *skb, struct bsdtun_format format)
 {
-	return format.header_len + prefix_len(skb, format.prefix) + skb->len;
+	size_t len = bare_len(skb, format);
+
+	if (format.batch)
+		len = sizeof(struct tun_batch_hdr) + ALIGN(len, TUN_BATCH_ALIGN);
+	return len;
 }
 
 static void fill_sockaddr(const struct sk_buff *skb, struct sockaddr_in *sin,
@@ -231,6 +240,22 @@ static int header_to_iter(const struct sk_buff *skb,
 	return copy_to_iter(&data, len, to) == len ? 0 : -EFAULT;
 }
 
+static int batch_header_to_iter(const struct sk_buff *skb,
+				struct bsdtun_format format,
+				struct iov_iter *to)
+{
+	struct tun_batch_hdr hdr = { .len = bare_len(skb, format) };
+	size_t len = min(sizeof(hdr), iov_iter_count(to));
+
+	return copy_to_iter(&hdr, len, to) == len ? 0 : -EFAULT;
+}
+
+static int padding_to_iter(size_t len, struct iov_iter *to)
+{
+	len = min(ALIGN(len, TUN_BATCH_ALIGN) - len, iov_iter_count(to));
+	return iov_iter_zero(len, to) == len ? 0 : -EFAULT;
+}
+
 /**
  * bsdtun_frame_to_iter - copy a packet and what precedes it to the reader
  * @skb: the packet
@@ -247,6 +272,11 @@ ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
 	size_t len;
 	int err;
 
+	if (unlikely(format.batch)) {
+		err = batch_header_to_iter(skb, format, to);
+		if (err)
+			return err;
+	}
 	if (format.header != BSDTUN_HEADER_NONE) {
 		err = header_to_iter(skb, format, to);
 		if (err)
@@ -258,6 +288,8 @@ ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
 
 	len = min_t(size_t, skb->len, iov_iter_count(to));
 	if (skb_copy_datagram_iter(skb, 0, to, len))
+		return -EFAULT;
+	if (unlikely(format.batch) && padding_to_iter(room - iov_iter_count(to), to))
 		return -EFAULT;
 	return room - iov_iter_count(to);
 }
@@ -355,5 +387,42 @@ struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
 	skb->protocol = protocol;
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
+	return skb;
+}
+
+/**
+ * bsdtun_frame_from_batch - make a packet of the next frame of a batch
+ * @format: what precedes the packet
+ * @data: filled in, as by bsdtun_frame_from_iter()
+ * @from: the writer's buffers, at least one byte; past the frame on success
+ *
+ * Context: Process context. May sleep.
+ * Return: as bsdtun_frame_from_iter(); -EINVAL if reserved is not 0, -EIO also
+ * if less is there than the frame should have.
+ */
+struct sk_buff *bsdtun_frame_from_batch(struct bsdtun_format format,
+					union bsdtun_header_data *data,
+					struct iov_iter *from)
+{
+	struct tun_batch_hdr hdr;
+	struct sk_buff *skb;
+	size_t rest;
+
+	if (iov_iter_count(from) < sizeof(hdr))
+		return ERR_PTR(-EIO);
+	if (!copy_from_iter_full(&hdr, sizeof(hdr), from))
+		return ERR_PTR(-EFAULT);
+	if (hdr.reserved)
+		return ERR_PTR(-EINVAL);
+	rest = iov_iter_count(from);
+	if (!hdr.len || hdr.len > rest)
+		return ERR_PTR(-EIO);
+
+	iov_iter_truncate(from, hdr.len);
+	skb = bsdtun_frame_from_iter(format, data, from);
+	iov_iter_reexpand(from, rest - hdr.len);
+	if (!IS_ERR(skb))
+		iov_iter_advance(from, min_t(size_t, iov_iter_count(from),
+					     -hdr.len % TUN_BATCH_ALIGN));
 	return skb;
 }

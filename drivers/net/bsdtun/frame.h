@@ -25,6 +25,7 @@ enum bsdtun_prefix {
 /**
  * struct bsdtun_format - what stands before each packet of a file
  * @prefix: enum bsdtun_prefix, right before the packet
+ * @batch: many packets a call, a struct tun_batch_hdr before all else of each
  * @header: enum bsdtun_header, before the prefix
  * @header_len: its length, bytes
  * @offloads: what the reader does itself, BSDTUN_OFFLOAD_ values
@@ -32,7 +33,8 @@ enum bsdtun_prefix {
  * Aligned so that every machine reads all of it at once: writers take no lock.
  */
 struct bsdtun_format {
-	u8 prefix;
+	u8 prefix : 7;
+	u8 batch : 1;
 	u8 header;
 	u8 header_len;
 	u8 offloads;
@@ -43,6 +45,9 @@ extern const char * const bsdtun_frame_names[];
 
 bool bsdtun_frame_carries_other(enum bsdtun_prefix prefix, __be16 protocol);
 void bsdtun_frame_keep_next_hop(struct sk_buff *skb);
+/* Packets that one system call moves at most. */
+#define BSDTUN_FRAME_BATCH	64
+
 size_t bsdtun_frame_len(const struct sk_buff *skb,
 			struct bsdtun_format format);
 ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
@@ -50,6 +55,9 @@ ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
 struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
 				       union bsdtun_header_data *data,
 				       struct iov_iter *from);
+struct sk_buff *bsdtun_frame_from_batch(struct bsdtun_format format,
+					union bsdtun_header_data *data,
+					struct iov_iter *from);
 
 /**
  * bsdtun_frame_carries - whether a prefix can tell the reader of a protocol

@@ -127,8 +127,7 @@ static int switch_prefix(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 	if (on == is_on)
 		return 0;
 	format.prefix = on ? prefix : BSDTUN_PREFIX_NONE;
-	bsdtun_device_set_format(bt, queue, format);
-	return 0;
+	return bsdtun_device_set_format(bt, queue, format);
 }
 
 static int set_link_mode(struct bsdtun_queue *queue, struct bsdtun_device *bt,
@@ -153,15 +152,12 @@ static int get_header(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 static int set_offload(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 		       enum bsdtun_header header, size_t len, u8 offloads)
 {
-	struct bsdtun_format format = {
-		.prefix = queue->format.prefix,
-		.header = header,
-		.header_len = len,
-		.offloads = offloads,
-	};
+	struct bsdtun_format format = queue->format;
 
-	bsdtun_device_set_format(bt, queue, format);
-	return 0;
+	format.header = header;
+	format.header_len = len;
+	format.offloads = offloads;
+	return bsdtun_device_set_format(bt, queue, format);
 }
 
 static int set_capabilities(struct bsdtun_queue *queue,
@@ -216,6 +212,22 @@ static int get_vnet_header(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 {
 	arg->value = queue->format.header == BSDTUN_HEADER_VNET ?
 		     queue->format.header_len : 0;
+	return 0;
+}
+
+static int set_batch(struct bsdtun_queue *queue, struct bsdtun_device *bt,
+		     union argument *arg)
+{
+	struct bsdtun_format format = queue->format;
+
+	format.batch = !!arg->value;
+	return bsdtun_device_set_format(bt, queue, format);
+}
+
+static int get_batch(struct bsdtun_queue *queue, struct bsdtun_device *bt,
+		     union argument *arg)
+{
+	arg->value = queue->format.batch;
 	return 0;
 }
 
@@ -288,6 +300,8 @@ static const struct request requests[] = {
 	{ TUNDCAP,	false,	drop_capabilities },
 	{ TUNSVNETHDR,	false,	set_vnet_header },
 	{ TUNGVNETHDR,	false,	get_vnet_header },
+	{ TUNSBATCH,	false,	set_batch },
+	{ TUNGBATCH,	false,	get_batch },
 };
 
 static const struct request *find_request(unsigned int cmd)

@@ -334,14 +334,14 @@ static int translate_tun(struct sk_buff *skb, const struct tun_hdr *th,
 
 /**
  * bsdtun_offload_apply - do to a packet what its writer's header says
- * @skb: the packet, with its protocol and network header set
+ * @skb: the packet, with its device, protocol and network header set
  * @header: kind of header, not %BSDTUN_HEADER_NONE
  * @data: the header
  *
  * Whatever the reader side of the file has asked for: a header can say all that
  * it has words for. OpenBSD: tun_dev_write(). Linux: tun_get_user().
  *
- * Context: Any. Does not sleep.
+ * Context: RCU, for the device. Does not sleep.
  * Return: 0, or -EINVAL if header and packet make no sense.
  */
 int bsdtun_offload_apply(struct sk_buff *skb, enum bsdtun_header header,

@@ -135,6 +135,11 @@ static bool has_qdisc(const struct netdev_queue *txq)
 	return !qdisc_txq_has_no_queue(txq);
 }
 
+static void wake_readers(struct bsdtun_queue *queue)
+{
+	wake_up_interruptible_poll(&queue->wait, EPOLLIN | EPOLLRDNORM);
+}
+
 static void stop_while_full(struct ptr_ring *ring, struct netdev_queue *txq)
 {
 	netif_tx_stop_queue(txq);
@@ -212,8 +217,7 @@ netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
 		stop_while_full(ring, txq);
 
 	if (wq_has_sleeper(&queue->wait))
-		wake_up_interruptible_poll(&queue->wait,
-					   EPOLLIN | EPOLLRDNORM);
+		wake_readers(queue);
 	/* Not from here: the stack may hold locks that softirqs take, and
 	 * signalling a process group takes tasklist_lock, which they must not.
 	 */
@@ -292,6 +296,40 @@ static bool gone(const struct bsdtun_queue *queue)
 	return !rcu_access_pointer(queue->device);
 }
 
+/* Takes as many packets as fit, or if it is no batch that is to be read, one.
+ * Returns whether there is anything to tell the reader.
+ */
+static bool consume_batch(struct bsdtun_queue *queue, struct bsdtun_batch *batch)
+{
+	struct ptr_ring *ring = &queue->ring;
+	size_t len, room = batch->room;
+	struct sk_buff *skb;
+	int max, tail, count = 0;
+	bool wake = false;
+
+	spin_lock(&ring->consumer_lock);
+	batch->format = queue->format;
+	max = batch->format.batch ? BSDTUN_FRAME_BATCH : 1;
+	tail = ring->consumer_tail;
+	while (count < max && (skb = __ptr_ring_peek(ring))) {
+		len = bsdtun_frame_len(skb, batch->format);
+		if (batch->format.batch && len > room)
+			break;
+		room -= len;
+		batch->skbs[count++] = __ptr_ring_consume(ring);
+	}
+	batch->count = count;
+	if (!count && skb)
+		batch->count = -EMSGSIZE;
+	/* Slots were given back: see half_free(). */
+	if (count && (ring->consumer_tail != tail || count >= ring->size))
+		wake = tx_may_wake(queue);
+	spin_unlock(&ring->consumer_lock);
+	if (unlikely(wake))
+		tx_wake(queue);
+	return batch->count;
+}
+
 /* Not inline: most reads find a packet, and need no room for a wait queue entry. */
 static noinline struct sk_buff *
 wait_for_packet(struct bsdtun_queue *queue, bool nonblock,
@@ -340,6 +378,49 @@ struct sk_buff *bsdtun_queue_receive(struct bsdtun_queue *queue, bool nonblock,
 	return skb;
 }
 
+static int wait_for_batch(struct bsdtun_queue *queue, bool nonblock,
+			  struct bsdtun_batch *batch)
+{
+	int err;
+
+	if (gone(queue))
+		return -EIO;
+	if (nonblock)
+		return -EAGAIN;
+
+	err = wait_event_interruptible_exclusive(queue->wait,
+						 consume_batch(queue, batch) ||
+						 gone(queue));
+	if (batch->count)
+		return batch->count;
+	return err ? err : -EIO;
+}
+
+/**
+ * bsdtun_queue_receive_batch - take the oldest packets
+ * @queue: the queue
+ * @nonblock: do not wait for one
+ * @batch: @room is given, the rest filled in
+ *
+ * Context: Process context. May sleep unless @nonblock.
+ * Return: their number, or a negative errno: as bsdtun_queue_receive(), and
+ * -EMSGSIZE if there is no room for the first.
+ */
+int bsdtun_queue_receive_batch(struct bsdtun_queue *queue, bool nonblock,
+			       struct bsdtun_batch *batch)
+{
+	int count, i;
+
+	count = consume_batch(queue, batch) ? batch->count :
+		wait_for_batch(queue, nonblock, batch);
+	/* The wake was for a packet that is still there: another may have room. */
+	if (count == -EMSGSIZE)
+		wake_readers(queue);
+	for (i = 0; i < count; i++)
+		trace_bsdtun_dequeue(queue, batch->skbs[i]);
+	return count;
+}
+
 /**
  * bsdtun_queue_empty - whether a read would find no packet
  * @queue: the queue
@@ -361,14 +442,20 @@ bool bsdtun_queue_empty(struct bsdtun_queue *queue)
  */
 size_t bsdtun_queue_next_len(struct bsdtun_queue *queue)
 {
+	struct ptr_ring *ring = &queue->ring;
 	struct sk_buff *skb;
 	size_t len = 0;
+	int i, max;
 
-	spin_lock(&queue->ring.consumer_lock);
-	skb = __ptr_ring_peek(&queue->ring);
-	if (skb)
-		len = bsdtun_frame_len(skb, queue->format);
-	spin_unlock(&queue->ring.consumer_lock);
+	spin_lock(&ring->consumer_lock);
+	max = queue->format.batch ? BSDTUN_FRAME_BATCH : 1;
+	for (i = 0; i < min(max, ring->size); i++) {
+		skb = READ_ONCE(ring->queue[(ring->consumer_head + i) % ring->size]);
+		if (!skb)
+			break;
+		len += bsdtun_frame_len(skb, queue->format);
+	}
+	spin_unlock(&ring->consumer_lock);
 	return len;
 }
 
@@ -523,6 +610,60 @@ static bool survives(struct sk_buff *skb, struct bsdtun_format old,
 	    old.prefix != BSDTUN_PREFIX_SOCKADDR)
 		bsdtun_frame_keep_next_hop(skb);
 	return true;
+}
+
+/**
+ * bsdtun_queue_put_back - undo the taking of packets that were not read
+ * @queue: the queue
+ * @batch: the packets
+ * @first: which of them is the first that goes back
+ *
+ * They come before those in the ring. What has no place any more, because the
+ * stack has filled it, is dropped, the newest packets first.
+ *
+ * Context: Process context.
+ */
+void bsdtun_queue_put_back(struct bsdtun_queue *queue,
+			   const struct bsdtun_batch *batch, int first)
+{
+	struct ptr_ring *ring = &queue->ring;
+	struct sk_buff_head packets, lost;
+	struct bsdtun_device *bt;
+	struct netdev_queue *txq;
+	int i;
+
+	__skb_queue_head_init(&packets);
+	__skb_queue_head_init(&lost);
+
+	rcu_read_lock();
+	spin_lock(&ring->consumer_lock);
+	/* Under the lock: who takes the interface away purges the ring then. */
+	bt = rcu_dereference(queue->device);
+	if (bt) {
+		txq = txq_of(bt, queue->index);
+		__netif_tx_lock_bh(txq);
+		for (i = first; i < batch->count; i++)
+			__skb_queue_tail(survives(batch->skbs[i], batch->format,
+						  queue->format) ?
+					 &packets : &lost, batch->skbs[i]);
+		consume_all(ring, &packets);
+		while (skb_queue_len(&packets) > ring->size)
+			__skb_queue_tail(&lost, __skb_dequeue_tail(&packets));
+		refill_in_place(ring, ring->size, &packets);
+		__netif_tx_unlock_bh(txq);
+	}
+	spin_unlock(&ring->consumer_lock);
+
+	if (bt) {
+		purge(bt, &lost);
+		netif_tx_wake_queue(txq);
+	} else {
+		for (i = first; i < batch->count; i++)
+			kfree_skb_reason(batch->skbs[i],
+					 SKB_DROP_REASON_DEV_READY);
+	}
+	rcu_read_unlock();
+	wake_readers(queue);
 }
 
 /**

@@ -39,6 +39,20 @@ struct bsdtun_queue {
 	unsigned int index;
 };
 
+/**
+ * struct bsdtun_batch - packets that are read together
+ * @room: bytes that the reader has for them
+ * @count: how many there are, or a negative errno
+ * @format: what is to precede them; if it is no batch any more, there is one
+ * @skbs: the packets
+ */
+struct bsdtun_batch {
+	size_t room;
+	int count;
+	struct bsdtun_format format;
+	struct sk_buff *skbs[BSDTUN_FRAME_BATCH];
+};
+
 struct bsdtun_queue *bsdtun_queue_create(void);
 void bsdtun_queue_destroy(struct bsdtun_queue *queue);
 
@@ -50,6 +64,10 @@ netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
 			      struct bsdtun_device *bt, struct sk_buff *skb);
 struct sk_buff *bsdtun_queue_receive(struct bsdtun_queue *queue, bool nonblock,
 				     struct bsdtun_format *format);
+int bsdtun_queue_receive_batch(struct bsdtun_queue *queue, bool nonblock,
+			       struct bsdtun_batch *batch);
+void bsdtun_queue_put_back(struct bsdtun_queue *queue,
+			   const struct bsdtun_batch *batch, int first);
 bool bsdtun_queue_empty(struct bsdtun_queue *queue);
 size_t bsdtun_queue_next_len(struct bsdtun_queue *queue);
 unsigned int bsdtun_queue_packets(struct bsdtun_queue *queue);

@@ -46,6 +46,8 @@
 #undef TUNGTRANSIENT
 #undef TUNSVNETHDR
 #undef TUNGVNETHDR
+#undef TUNSBATCH
+#undef TUNGBATCH
 
 /* Of <net/if.h> there. */
 #define IFCAP_CSUM_IPv4		BSDTUN_IFCAP_CSUM_IPv4
@@ -73,6 +75,8 @@
 #undef TUNDCAP
 #undef TUNSVNETHDR
 #undef TUNGVNETHDR
+#undef TUNSBATCH
+#undef TUNGBATCH
 
 #endif
 

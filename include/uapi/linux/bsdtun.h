@@ -191,6 +191,32 @@ struct tun_hdr {
 #define TUNGVNETHDR		_IOR('t', 197, int)
 
 /**
+ * struct tun_batch_hdr - what precedes each frame of a batch
+ * @len: bytes of what follows: the offload header and prefix, if any, and the packet
+ * @reserved: 0
+ *
+ * In the machine's byte order. The next frame begins at a multiple of
+ * %TUN_BATCH_ALIGN bytes from the begin of the batch.
+ */
+struct tun_batch_hdr {
+	__u32 len;
+	__u32 reserved;
+};
+
+#define TUN_BATCH_ALIGN		8
+
+/* Not 0: a read returns as many whole frames as wait and fit, and a write takes as
+ * many, each behind a struct tun_batch_hdr. A read into a buffer that is too short
+ * for the first is EMSGSIZE and leaves it. Of a write the frames before one that is
+ * refused are taken, and their bytes returned; the first is refused as it would be
+ * alone, or with EINVAL if reserved is not 0, and EIO if len is more than is left.
+ * Behind the last frame nothing needs to follow. Belongs to the open file.
+ * TUNGBATCH returns 0 or 1.
+ */
+#define TUNSBATCH		_IOW('t', 198, int)
+#define TUNGBATCH		_IOR('t', 198, int)
+
+/**
  * enum bsdtun_mode - kind of link that the interface shows to IP
  * @BSDTUN_MODE_POINTOPOINT: IFF_POINTOPOINT, the default
  * @BSDTUN_MODE_BROADCAST: IFF_BROADCAST

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* TUNSBATCH: many packets in one read or write. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <linux/bsdtun.h>
+
+#include "kselftest_harness.h"
+#include "util.h"
+
+#define HEADER		sizeof(struct tun_batch_hdr)
+#define MANY		64		/* packets that one call moves at most */
+#define NUMBER		(UDP4_HEADERS + 4)
+#define FRAME		(HEADER + NUMBER)	/* a multiple of 8 */
+#define SEGMENT		500
+
+static int set(int fd, unsigned long request, int value)
+{
+	return ioctl(fd, request, &value) ? -errno : 0;
+}
+
+static int get(int fd, unsigned long request)
+{
+	int value = -1;
+
+	return ioctl(fd, request, &value) ? -errno : value;
+}
+
+FIXTURE(batch)
+{
+	int fd;
+	int sock;
+	size_t len;			/* of what is to be written */
+	unsigned char buf[4 * ROOM];
+};
+
+FIXTURE_SETUP(batch)
+{
+	machine_setup(&self->fd, &self->sock);
+	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 1));
+}
+
+FIXTURE_TEARDOWN(batch)
+{
+	link_del(DEV);
+}
+
+static struct tun_batch_hdr *header_at(struct _test_data_batch *self, size_t at)
+{
+	return (void *)self->buf + at;
+}
+
+/* The number in a frame of a batch that was read, or -1 if the frame is not one. */
+static long number_at(struct _test_data_batch *self, size_t at, size_t before)
+{
+	const unsigned char *packet = self->buf + at + HEADER + before;
+	uint32_t number;
+
+	if (at % TUN_BATCH_ALIGN || header_at(self, at)->len != before + NUMBER ||
+	    header_at(self, at)->reserved || !packet_is_sound(packet, NUMBER))
+		return -1;
+	memcpy(&number, packet_payload(packet), sizeof(number));
+	return ntohl(number);
+}
+
+/* Appends a frame to what is to be written. */
+static void append(struct _test_data_batch *self, const void *frame, size_t len)
+{
+	*header_at(self, self->len) = (struct tun_batch_hdr){ .len = len };
+	memcpy(self->buf + self->len + HEADER, frame, len);
+	self->len += HEADER + (len + TUN_BATCH_ALIGN - 1) / TUN_BATCH_ALIGN * TUN_BATCH_ALIGN;
+}
+
+static void append_number(struct _test_data_batch *self, uint32_t number)
+{
+	unsigned char packet[NUMBER];
+
+	number = htonl(number);
+	append(self, packet, build_udp(AF_INET, packet, &number, sizeof(number)));
+}
+
+static long received(int sock, int flags)
+{
+	uint32_t number;
+
+	if (recv(sock, &number, sizeof(number), flags) != sizeof(number))
+		return -1;
+	return ntohl(number);
+}
+
+/* Setting */
+
+TEST_F(batch, belongs_to_the_open_file)
+{
+	EXPECT_EQ(1, get(self->fd, TUNGBATCH));
+	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 0));
+	EXPECT_EQ(0, get(self->fd, TUNGBATCH));
+	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 77));
+	EXPECT_EQ(1, get(self->fd, TUNGBATCH));
+	close(self->fd);
+	self->fd = unit_open(0, O_RDWR | O_NONBLOCK);
+	EXPECT_EQ(0, get(self->fd, TUNGBATCH));
+}
+
+TEST_F(batch, stays_when_prefix_and_header_change)
+{
+	ASSERT_EQ(0, set(self->fd, TUNSIFHEAD, 1));
+	ASSERT_EQ(0, set(self->fd, TUNSVNETHDR, 10));
+	ASSERT_EQ(0, set(self->fd, TUNSCAP, 0));
+	ASSERT_EQ(0, ioctl(self->fd, TUNDCAP));
+	EXPECT_EQ(1, get(self->fd, TUNGBATCH));
+	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 0));
+	EXPECT_EQ(1, get(self->fd, TUNGIFHEAD));
+}
+
+/* Read */
+
+TEST_F(batch, read_returns_what_waits_in_whole_frames)
+{
+	int i;
+
+	send_numbers(self->sock, 0, 5);
+	EXPECT_EQ(5 * (int)FRAME, get(self->fd, FIONREAD));
+	ASSERT_EQ(5 * (ssize_t)FRAME, read(self->fd, self->buf, sizeof(self->buf)));
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(i, number_at(self, i * FRAME, 0));
+	EXPECT_EQ(0, get(self->fd, FIONREAD));
+	EXPECT_EQ(-1, read(self->fd, self->buf, sizeof(self->buf)));
+	EXPECT_EQ(EAGAIN, errno);
+}
+
+TEST_F(batch, read_stops_at_the_frame_that_does_not_fit)
+{
+	send_numbers(self->sock, 0, 3);
+	ASSERT_EQ(2 * (ssize_t)FRAME, read(self->fd, self->buf, 3 * FRAME - 1));
+	EXPECT_EQ(1, number_at(self, FRAME, 0));
+	ASSERT_EQ((ssize_t)FRAME, read(self->fd, self->buf, FRAME));
+	EXPECT_EQ(2, number_at(self, 0, 0));
+}
+
+TEST_F(batch, read_that_has_no_room_for_one_is_EMSGSIZE_and_leaves_it)
+{
+	size_t room;
+
+	send_numbers(self->sock, 0, 1);
+	for (room = 1; room < FRAME; room++) {
+		EXPECT_EQ(-1, read(self->fd, self->buf, room));
+		EXPECT_EQ(EMSGSIZE, errno);
+	}
+	EXPECT_EQ(0, read(self->fd, self->buf, 0));
+	ASSERT_EQ((ssize_t)FRAME, read(self->fd, self->buf, FRAME));
+	EXPECT_EQ(0, number_at(self, 0, 0));
+}
+
+TEST_F(batch, read_pads_with_zeros)
+{
+	static const unsigned char zeros[TUN_BATCH_ALIGN];
+	size_t len, padding, at = 0;
+	int i;
+
+	for (i = 0; i < 8; i++)
+		ASSERT_EQ(1 + i, send(self->sock, "12345678", 1 + i, 0));
+	memset(self->buf, 0xa5, sizeof(self->buf));
+	len = read(self->fd, self->buf, sizeof(self->buf));
+	for (i = 0; i < 8; i++) {
+		ASSERT_EQ(UDP4_HEADERS + 1U + i, header_at(self, at)->len);
+		at += HEADER + UDP4_HEADERS + 1 + i;
+		padding = -at % TUN_BATCH_ALIGN;
+		EXPECT_EQ(0, memcmp(self->buf + at, zeros, padding));
+		at += padding;
+	}
+	EXPECT_EQ(at, len);
+	EXPECT_EQ(0xa5, self->buf[at]);
+}
+
+TEST_F(batch, read_returns_64_at_most)
+{
+	send_numbers(self->sock, 0, MANY + 2);
+	EXPECT_EQ(MANY * (int)FRAME, get(self->fd, FIONREAD));
+	ASSERT_EQ(MANY * (ssize_t)FRAME, read(self->fd, self->buf, sizeof(self->buf)));
+	EXPECT_EQ(MANY - 1, number_at(self, (MANY - 1) * FRAME, 0));
+	ASSERT_EQ(2 * (ssize_t)FRAME, read(self->fd, self->buf, sizeof(self->buf)));
+	EXPECT_EQ(MANY + 1, number_at(self, FRAME, 0));
+}
+
+TEST_F(batch, header_and_prefix_stand_in_each_frame)
+{
+	const size_t before = sizeof(struct tun_hdr) + AF_WORD;
+
+	ASSERT_EQ(0, set(self->fd, TUNSIFHEAD, 1));
+	ASSERT_EQ(0, set(self->fd, TUNSCAP, 0));
+	send_numbers(self->sock, 0, 2);
+	/* 44 bytes, and so 4 of padding. */
+	ASSERT_EQ(2 * (ssize_t)(HEADER + before + NUMBER + 4),
+		  read(self->fd, self->buf, sizeof(self->buf)));
+	EXPECT_EQ(1, number_at(self, HEADER + before + NUMBER + 4, before));
+	EXPECT_EQ(0, memcmp(self->buf + HEADER + sizeof(struct tun_hdr), "\0\0\0\2", AF_WORD));
+}
+
+TEST_F(batch, reads_without_it_return_one)
+{
+	send_numbers(self->sock, 0, 3);
+	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 0));
+	EXPECT_EQ(0, read_number(self->fd, 0));
+	EXPECT_EQ(1, read_number(self->fd, 0));
+	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 1));
+	ASSERT_EQ((ssize_t)FRAME, read(self->fd, self->buf, sizeof(self->buf)));
+	EXPECT_EQ(2, number_at(self, 0, 0));
+}
+
+TEST_F(batch, read_drains_a_ring_that_is_full_and_starts_the_queue)
+{
+	int next = 0, before;
+	ssize_t len;
+
+	ASSERT_EQ(0, link_set_txqlen(DEV, 64));
+	send_numbers(self->sock, 0, 300);
+	while (next < 300) {
+		struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
+
+		before = next;
+		ASSERT_EQ(1, poll(&pfd, 1, PATIENCE));
+		len = read(self->fd, self->buf, sizeof(self->buf));
+		ASSERT_LT(0, len);
+		for (; len; len -= FRAME, next++)
+			ASSERT_EQ(next, number_at(self, (next - before) * FRAME, 0));
+	}
+	EXPECT_EQ(0, counter(DEV, "tx_dropped_full"));
+}
+
+TEST_F(batch, fault_loses_the_packet_that_it_strikes)
+{
+	unsigned char *hole = before_hole(2 * FRAME + 20);
+	int i;
+
+	send_numbers(self->sock, 0, 6);
+	ASSERT_EQ(2 * (ssize_t)FRAME, read(self->fd, hole, 16 * FRAME));
+	memcpy(self->buf, hole, 2 * FRAME);
+	EXPECT_EQ(1, number_at(self, FRAME, 0));
+	EXPECT_EQ(1, counter(DEV, "tx_dropped_fault"));
+	/* The rest has come back before those that came later. */
+	send_numbers(self->sock, 6, 2);
+	ASSERT_EQ(5 * (ssize_t)FRAME, read(self->fd, self->buf, sizeof(self->buf)));
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(3 + i, number_at(self, i * FRAME, 0));
+	EXPECT_EQ(0, counter(DEV, "tx_dropped_purged"));
+}
+
+TEST_F(batch, fault_in_the_first_is_EFAULT)
+{
+	unsigned char *hole = before_hole(20);
+
+	send_numbers(self->sock, 0, 3);
+	EXPECT_EQ(-1, read(self->fd, hole, 16 * FRAME));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(1, counter(DEV, "tx_dropped_fault"));
+	ASSERT_EQ(2 * (ssize_t)FRAME, read(self->fd, self->buf, sizeof(self->buf)));
+	EXPECT_EQ(1, number_at(self, 0, 0));
+}
+
+static ssize_t read_little(int fd, void *buf, size_t len)
+{
+	(void)len;
+	return read(fd, buf, 8);
+}
+
+TEST_F(batch, reader_without_room_wakes_another)
+{
+	struct sleeper little, enough;
+	struct result result;
+	int fd;
+
+	ASSERT_EQ(0, set(self->fd, FIONBIO, 0));
+	fd = self->fd;
+	sleeper_start(&little, read_little, fd);
+	wait_asleep(little.pid);
+	sleeper_start(&enough, read, fd);
+	wait_asleep(enough.pid);
+	send_numbers(self->sock, 7, 1);
+	sleeper_result(&little, &result);
+	EXPECT_EQ(-1, result.ret);
+	EXPECT_EQ(EMSGSIZE, result.err);
+	sleeper_result(&enough, &result);
+	EXPECT_EQ((ssize_t)FRAME, result.ret);
+}
+
+/* Write */
+
+TEST_F(batch, write_hands_over_each_frame_in_order)
+{
+	int i;
+
+	for (i = 0; i < 2 * MANY + 3; i++)
+		append_number(self, i);
+	ASSERT_EQ((ssize_t)self->len, write(self->fd, self->buf, self->len));
+	for (i = 0; i < 2 * MANY + 3; i++)
+		ASSERT_EQ(i, received(self->sock, 0));
+	EXPECT_EQ(-1, received(self->sock, MSG_DONTWAIT));
+}
+
+TEST_F(batch, write_of_what_was_read_elsewhere_goes_as_it_is)
+{
+	int other = unit_take(1, O_RDWR | O_NONBLOCK);
+	struct link link;
+	ssize_t len;
+
+	ASSERT_EQ(0, set(other, TUNSBATCH, 1));
+	ASSERT_EQ(0, link_up("bsdtun1"));
+	send_numbers(self->sock, 0, 5);
+	len = read(self->fd, self->buf, sizeof(self->buf));
+	ASSERT_EQ(5 * (ssize_t)FRAME, len);
+	EXPECT_EQ(len, write(other, self->buf, len));
+	ASSERT_EQ(0, link_get("bsdtun1", &link));
+	EXPECT_EQ(5U, link.stats.rx_packets);
+	EXPECT_EQ(0, link_del("bsdtun1"));
+}
+
+TEST_F(batch, last_frame_needs_no_padding)
+{
+	unsigned char packet[UDP4_HEADERS + 5];
+	size_t len = build_udp(AF_INET, packet, "\0\0\0\1x", 5);
+	char data[8];
+
+	append(self, packet, len);
+	append(self, packet, len);
+	ASSERT_EQ((ssize_t)(2 * HEADER + 40 + len),
+		  write(self->fd, self->buf, 2 * HEADER + 40 + len));
+	EXPECT_EQ(5, recv(self->sock, data, sizeof(data), 0));
+	EXPECT_EQ(5, recv(self->sock, data, sizeof(data), 0));
+}
+
+TEST_F(batch, frames_may_lie_across_buffers)
+{
+	struct iovec iov[3];
+
+	append_number(self, 1);
+	append_number(self, 2);
+	iov[0] = (struct iovec){ self->buf, 5 };
+	iov[1] = (struct iovec){ self->buf + 5, FRAME };
+	iov[2] = (struct iovec){ self->buf + 5 + FRAME, FRAME - 5 };
+	ASSERT_EQ(2 * (ssize_t)FRAME, writev(self->fd, iov, 3));
+	EXPECT_EQ(1, received(self->sock, 0));
+	EXPECT_EQ(2, received(self->sock, 0));
+}
+
+/* Frames 0 and 1, and one that is refused: the write takes two, and then says why. */
+static int refused(struct _test_data_batch *self, size_t len)
+{
+	int counted = counter(DEV, "rx_errors_length") + counter(DEV, "rx_errors_family") +
+		      counter(DEV, "rx_errors_header");
+
+	if (write(self->fd, self->buf, len) != 2 * (ssize_t)FRAME)
+		return -1;
+	if (received(self->sock, 0) != 0 || received(self->sock, 0) != 1)
+		return -2;
+	if (counted != counter(DEV, "rx_errors_length") + counter(DEV, "rx_errors_family") +
+		       counter(DEV, "rx_errors_header"))
+		return -3;
+	if (write(self->fd, self->buf + 2 * FRAME, len - 2 * FRAME) != -1)
+		return -4;
+	return errno;
+}
+
+TEST_F(batch, write_takes_the_frames_before_one_that_is_refused)
+{
+	struct tun_batch_hdr *third = header_at(self, 2 * FRAME);
+	size_t len;
+
+	append_number(self, 0);
+	append_number(self, 1);
+	append_number(self, 2);
+	for (len = 1; len < FRAME; len++)
+		EXPECT_EQ(EIO, refused(self, 2 * FRAME + len)) TH_LOG("%zu bytes", len);
+	third->len = 0;
+	EXPECT_EQ(EIO, refused(self, 3 * FRAME));
+	third->len = NUMBER + 1;
+	EXPECT_EQ(EIO, refused(self, 3 * FRAME));
+	third->len = UINT32_MAX;
+	EXPECT_EQ(EIO, refused(self, 3 * FRAME));
+	third->len = NUMBER;
+	third->reserved = 1;
+	EXPECT_EQ(EINVAL, refused(self, 3 * FRAME));
+	third->reserved = 0;
+	self->buf[2 * FRAME + HEADER] = 0x15;
+	EXPECT_EQ(EAFNOSUPPORT, refused(self, 3 * FRAME));
+	EXPECT_EQ(-1, received(self->sock, MSG_DONTWAIT));
+	EXPECT_EQ((long long)FRAME + 2, counter(DEV, "rx_errors_length"));
+	EXPECT_EQ(1, counter(DEV, "rx_errors_header"));
+	EXPECT_EQ(1, counter(DEV, "rx_errors_family"));
+}
+
+TEST_F(batch, write_of_one_byte_too_many_is_EIO)
+{
+	static unsigned char packet[TUNMRU + 1] = { 0x45 };
+
+	append(self, packet, TUNMRU);
+	EXPECT_EQ((ssize_t)self->len, write(self->fd, self->buf, self->len));
+	self->len = 0;
+	append(self, packet, TUNMRU + 1);
+	EXPECT_EQ(-1, write(self->fd, self->buf, self->len));
+	EXPECT_EQ(EIO, errno);
+}
+
+TEST_F(batch, write_while_down_is_taken_and_each_counted)
+{
+	append_number(self, 0);
+	append_number(self, 1);
+	ASSERT_EQ(0, link_down(DEV));
+	EXPECT_EQ((ssize_t)self->len, write(self->fd, self->buf, self->len));
+	EXPECT_EQ(2, counter(DEV, "rx_dropped_down"));
+}
+
+TEST_F(batch, of_a_deleted_interface_is_EIO)
+{
+	append_number(self, 0);
+	ASSERT_EQ(0, link_del(DEV));
+	EXPECT_EQ(-1, write(self->fd, self->buf, self->len));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, read(self->fd, self->buf, sizeof(self->buf)));
+	EXPECT_EQ(EIO, errno);
+}
+
+/* The stack takes the segments of one connection as one packet. */
+TEST_F(batch, segments_of_one_connection_are_joined)
+{
+	static unsigned char packet[sizeof(struct iphdr) + sizeof(struct tcphdr) + SEGMENT];
+	int i, sock = packet_socket(DEV);
+	ssize_t len;
+
+	for (i = 0; i < 4; i++)
+		append(self, packet, build_tcp(packet, 1 + i * SEGMENT, SEGMENT));
+	ASSERT_EQ((ssize_t)self->len, write(self->fd, self->buf, self->len));
+	do {
+		len = recv(sock, self->buf, sizeof(self->buf), 0);
+	} while (len > 0 && len < 100);
+	EXPECT_EQ((ssize_t)sizeof(packet) + 3 * SEGMENT, len);
+}
+
+TEST_HARNESS_MAIN
