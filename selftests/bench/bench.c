@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * bench [ROW...]: the same work done through bsdtun and through Linux's tun, in
+ * instructions a packet; see "run". Each row is a line of tab-separated fields: its
+ * name, the floor (what the calls cost by themselves) or "-", tun, bsdtun, and what
+ * bsdtun is to reach of tun.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bsdtun.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define ROUNDS		100	/* bursts in a repetition */
+#define REPETITIONS	3	/* the last one counts */
+#define IN_A_BATCH	32
+
+static unsigned char buf[BATCH_ROOM];
+
+/* A device, its interface up, and a socket whose packets come out of it. */
+struct machine {
+	const struct driver *driver;
+	int fd;
+	int sock;
+	size_t payload;
+	enum how how;
+};
+
+static void machine_open(struct machine *m)
+{
+	netns_enter();
+	m->fd = m->driver->open(0, m->how);
+	if (addr_add(m->driver->interface[0], HERE4, NULL, 24) ||
+	    link_up(m->driver->interface[0]))
+		errx(1, "%s", m->driver->interface[0]);
+	m->sock = udp_socket(AF_INET);
+	/* So that neither is told of a queue that is full. */
+	link_set_txqlen(m->driver->interface[0], 1000);
+}
+
+static void machine_close(struct machine *m)
+{
+	close(m->sock);
+	close(m->fd);
+	link_del(m->driver->interface[0]);
+}
+
+static void send_burst(struct machine *m)
+{
+	static const char payload[2048];
+	int i;
+
+	for (i = 0; i < BURST; i++)
+		if (send(m->sock, payload, m->payload, 0) != (ssize_t)m->payload)
+			err(1, "send");
+}
+
+static void receive_burst(struct machine *m)
+{
+	int i;
+
+	for (i = 0; i < BURST; i++)
+		if (recv(m->sock, buf, sizeof(buf), MSG_DONTWAIT) != (ssize_t)m->payload)
+			err(1, "datagram %d of %d", i, BURST);
+}
+
+/* Each returns what BURST packets cost. */
+
+static uint64_t burst_read(struct machine *m)
+{
+	uint64_t begin;
+	int i;
+
+	send_burst(m);
+	begin = now();
+	for (i = 0; i < BURST; i++)
+		if (read(m->fd, buf, 2048) <= 0)
+			err(1, "read");
+	return now() - begin;
+}
+
+static uint64_t burst_batch_read(struct machine *m)
+{
+	size_t len = UDP4_HEADERS + m->payload, room;
+	uint64_t begin;
+	int i;
+
+	room = IN_A_BATCH * (sizeof(struct tun_batch_hdr) + (len + 7) / 8 * 8);
+	send_burst(m);
+	begin = now();
+	for (i = 0; i < BURST; i += IN_A_BATCH)
+		if (read(m->fd, buf, room) != (ssize_t)room)
+			err(1, "read of a batch");
+	return now() - begin;
+}
+
+static uint64_t burst_write(struct machine *m)
+{
+	static const char payload[2048];
+	size_t len = build_udp(AF_INET, buf, payload, m->payload);
+	uint64_t begin = now();
+	int i;
+
+	for (i = 0; i < BURST; i++)
+		if (write(m->fd, buf, len) != (ssize_t)len)
+			err(1, "write");
+	begin = now() - begin;
+	receive_burst(m);
+	return begin;
+}
+
+static uint64_t burst_batch_write(struct machine *m)
+{
+	static const char payload[2048];
+	unsigned char *at = buf;
+	uint64_t begin;
+	size_t len;
+	int i;
+
+	for (i = 0; i < IN_A_BATCH; i++) {
+		len = build_udp(AF_INET, at + sizeof(struct tun_batch_hdr), payload, m->payload);
+		*(struct tun_batch_hdr *)at = (struct tun_batch_hdr){ .len = len };
+		at += sizeof(struct tun_batch_hdr) + (len + 7) / 8 * 8;
+	}
+	len = at - buf;
+	begin = now();
+	for (i = 0; i < BURST; i += IN_A_BATCH)
+		if (write(m->fd, buf, len) != (ssize_t)len)
+			err(1, "write of a batch");
+	begin = now() - begin;
+	receive_burst(m);
+	return begin;
+}
+
+/* What a VPN daemon does: wait, read, turn round, write. */
+static uint64_t burst_echo(struct machine *m)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	struct iphdr *ip = (void *)buf;
+	int epoll = epoll_create1(0), i;
+	uint64_t begin;
+	uint32_t addr;
+	ssize_t len;
+
+	epoll_ctl(epoll, EPOLL_CTL_ADD, m->fd, &event);
+	send_burst(m);
+	begin = now();
+	for (i = 0; i < BURST; i++) {
+		if (epoll_wait(epoll, &event, 1, -1) != 1)
+			err(1, "epoll_wait");
+		len = read(m->fd, buf, 2048);
+		addr = ip->saddr;
+		ip->saddr = ip->daddr;
+		ip->daddr = addr;
+		if (len <= 0 || write(m->fd, buf, len) != len)
+			err(1, "echo");
+	}
+	begin = now() - begin;
+	receive_burst(m);
+	close(epoll);
+	return begin;
+}
+
+/* A reader that sleeps, and comes before who sends: it has read when send returns. */
+static volatile unsigned int woken;
+
+static void *sleeper(void *arg)
+{
+	struct sched_param first = { .sched_priority = 1 };
+	static unsigned char room[2048];
+	struct machine *m = arg;
+	int i;
+
+	if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &first))
+		errx(1, "SCHED_FIFO");
+	for (i = 0; i < BURST; i++) {
+		if (read(m->fd, room, sizeof(room)) <= 0)
+			err(1, "read");
+		woken++;
+	}
+	return NULL;
+}
+
+static uint64_t burst_wake(struct machine *m)
+{
+	static const char payload[64];
+	int i, flags = fcntl(m->fd, F_GETFL);
+	pthread_t thread;
+	uint64_t begin;
+
+	woken = 0;
+	fcntl(m->fd, F_SETFL, flags & ~O_NONBLOCK);
+	if (pthread_create(&thread, NULL, sleeper, m))
+		errx(1, "pthread_create");
+	begin = now();
+	for (i = 0; i < BURST; i++) {
+		send(m->sock, payload, sizeof(payload), 0);
+		while (woken == (unsigned int)i)
+			sched_yield();
+	}
+	begin = now() - begin;
+	pthread_join(thread, NULL);
+	fcntl(m->fd, F_SETFL, flags);
+	return begin;
+}
+
+static double measure(const struct driver *driver, enum how how, size_t payload,
+		      uint64_t (*burst)(struct machine *m))
+{
+	struct machine m = { .driver = driver, .how = how, .payload = payload };
+	uint64_t sum = 0;
+	int repetition, i;
+
+	machine_open(&m);
+	for (repetition = 0; repetition < REPETITIONS; repetition++)
+		for (sum = 0, i = 0; i < ROUNDS; i++)
+			sum += burst(&m);
+	machine_close(&m);
+	return (double)sum / (ROUNDS * BURST);
+}
+
+/* What as many calls on a device that does nothing cost. */
+static double floor_of(const char *path, size_t len, bool writes)
+{
+	int fd = open(path, O_RDWR), i;
+	uint64_t begin = 0;
+
+	for (i = -BURST; i < ROUNDS * BURST; i++) {
+		if (!i)
+			begin = now();
+		if ((writes ? write(fd, buf, len) : read(fd, buf, len)) != (ssize_t)len)
+			err(1, "%s", path);
+	}
+	begin = now() - begin;
+	close(fd);
+	return (double)begin / (ROUNDS * BURST);
+}
+
+static const struct row {
+	const char *name;
+	size_t payload;
+	enum how how;			/* of bsdtun; tun's is PLAIN but for OFFLOAD */
+	uint64_t (*burst)(struct machine *m), (*burst_tun)(struct machine *m);
+	const char *floor;
+	double target;
+} rows[] = {
+	{ "read-64", 64 - 28, PLAIN, burst_read, burst_read, "/dev/zero", 0.90 },
+	{ "read-1400", 1400 - 28, PLAIN, burst_read, burst_read, "/dev/zero", 0.92 },
+	{ "write-64", 64 - 28, PLAIN, burst_write, burst_write, "/dev/null", 0.93 },
+	{ "write-1400", 1400 - 28, PLAIN, burst_write, burst_write, "/dev/null", 0.95 },
+	{ "batch-read-64", 64 - 28, BATCH, burst_batch_read, burst_read, NULL, 0.50 },
+	{ "batch-write-64", 64 - 28, BATCH, burst_batch_write, burst_write, NULL, 0.60 },
+	{ "echo", 64 - 28, PLAIN, burst_echo, burst_echo, NULL, 0.92 },
+	{ "wake", 64 - 28, PLAIN, burst_wake, burst_wake, NULL, 0.95 },
+};
+
+static void print(const char *name, double floor, double tun_cost, double cost, double target)
+{
+	if (floor)
+		printf("%s\t%.0f", name, floor);
+	else
+		printf("%s\t-", name);
+	printf("\t%.1f\t%.1f\t%.2f\n", tun_cost, cost, target);
+	fflush(stdout);
+}
+
+static bool is_wanted(const char *name, char **wanted)
+{
+	if (!*wanted)
+		return true;
+	for (; *wanted; wanted++)
+		if (!strcmp(*wanted, name))
+			return true;
+	return false;
+}
+
+static void run_row(const struct row *row)
+{
+	double floor = 0;
+
+	if (row->floor)
+		floor = floor_of(row->floor, row->payload + 28, row->burst == burst_write);
+	print(row->name, floor, measure(&tun, PLAIN, row->payload, row->burst_tun),
+	      measure(&bsdtun, row->how, row->payload, row->burst), row->target);
+}
+
+int main(int argc, char **argv)
+{
+	struct tcp_cost cost[2], plain;
+	size_t i;
+
+	(void)argc;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (is_wanted(rows[i].name, argv + 1))
+			run_row(&rows[i]);
+	if (!is_wanted("tcp", argv + 1))
+		return 0;
+	plain = tcp_measure(&tun, PLAIN);
+	cost[0] = tcp_measure(&bsdtun, BATCH);
+	print("tcp-in", 0, plain.in, cost[0].in, 0.40);
+	cost[0] = tcp_measure(&tun, OFFLOAD);
+	cost[1] = tcp_measure(&bsdtun, OFFLOAD);
+	print("gso-out", 0, cost[0].out, cost[1].out, 0.95);
+	print("gso-in", 0, cost[0].in, cost[1].in, 0.95);
+	print("gso-out-plain", 0, plain.out, cost[1].out, 0.15);
+	print("gso-in-plain", 0, plain.in, cost[1].in, 0.15);
+	return 0;
+}

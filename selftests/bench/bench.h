@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What the files of the benchmark share: a device of either driver, and time. */
+#ifndef BSDTUN_BENCH_H
+#define BSDTUN_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util.h"
+
+/* How packets are moved. */
+enum how {
+	PLAIN,		/* one a call */
+	BATCH,		/* many a call: TUNSBATCH; tun has nothing like it */
+	OFFLOAD,	/* behind a struct virtio_net_hdr, super-packets and all */
+	OFFLOAD_BATCH,	/* both */
+};
+
+struct driver {
+	const char *name;
+	int (*open)(unsigned int unit, enum how how);	/* non-blocking; ends the program if not */
+	const char *interface[2];
+};
+
+extern const struct driver bsdtun, tun;
+
+#define BURST		64
+#define BATCH_ROOM	(512 << 10)
+
+/* Nanoseconds, which under QEMU's -icount shift=0 are instructions. */
+uint64_t now(void);
+
+/* tcp.c: instructions for each segment's worth of payload of one connection through two
+ * devices, in the calls that read from the one (out) or write to the other (in).
+ */
+struct tcp_cost {
+	double out;
+	double in;
+};
+
+struct tcp_cost tcp_measure(const struct driver *driver, enum how how);
+
+#endif /* BSDTUN_BENCH_H */

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* The two drivers, opened for the same work. */
+#include <err.h>
+#include <fcntl.h>
+#include <linux/bsdtun.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+static int bsdtun_open(unsigned int unit, enum how how)
+{
+	int len = sizeof(uint16_t) * 5, on = 1;
+	int fd = unit_take(unit, O_RDWR | O_NONBLOCK);
+
+	if ((how == OFFLOAD || how == OFFLOAD_BATCH) && ioctl(fd, TUNSVNETHDR, &len))
+		err(1, "TUNSVNETHDR");
+	if ((how == BATCH || how == OFFLOAD_BATCH) && ioctl(fd, TUNSBATCH, &on))
+		err(1, "TUNSBATCH");
+	return fd;
+}
+
+static int tun_open(unsigned int unit, enum how how)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (how == OFFLOAD)
+		ifr.ifr_flags |= IFF_VNET_HDR;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "tun%u", unit);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr))
+		err(1, "tun%u", unit);
+	if (how == OFFLOAD && ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6))
+		err(1, "TUNSETOFFLOAD");
+	return fd;
+}
+
+const struct driver bsdtun = {
+	.name = "bsdtun", .open = bsdtun_open, .interface = { "bsdtun0", "bsdtun1" },
+};
+
+const struct driver tun = {
+	.name = "tun", .open = tun_open, .interface = { "tun0", "tun1" },
+};

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * One TCP connection between two network namespaces, through two devices and this
+ * process, which moves the packets and counts what its own calls cost.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bsdtun.h>
+#include <linux/virtio_net.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define STREAM		(1 << 20)
+#define WARM_UP		(1 << 20)
+#define MSS		1448
+#define PEER4		"192.0.2.2"
+#define FRAMES		256
+
+struct end {
+	int fd;		/* the device */
+	int netns;
+	int sock;
+};
+
+/* What was read and is still to be written. */
+static unsigned char frames[FRAMES][ROOM], joined[BATCH_ROOM];
+static size_t lens[FRAMES];
+
+static void enter(int netns)
+{
+	if (setns(netns, CLONE_NEWNET))
+		err(1, "setns");
+}
+
+static void end_setup(struct end *end, const struct driver *driver, enum how how, unsigned int unit)
+{
+	netns_enter();
+	end->netns = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	end->fd = driver->open(unit, how);
+	if (addr_add(driver->interface[unit], unit ? PEER4 : HERE4, NULL, 24) ||
+	    link_up(driver->interface[unit]))
+		errx(1, "%s", driver->interface[unit]);
+	end->sock = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+}
+
+/* All that waits on one side is read, then written to the other; what the calls of
+ * either kind cost is added. Returns the number of reads.
+ */
+static int move(const struct end *from, const struct end *to, enum how how, uint64_t *out,
+		uint64_t *in)
+{
+	bool batch = how == BATCH || how == OFFLOAD_BATCH;
+	uint64_t begin;
+	int count, i;
+	ssize_t len;
+
+	for (count = 0; count < FRAMES; count++) {
+		unsigned char *buf = batch ? joined : frames[count];
+
+		begin = now();
+		len = read(from->fd, buf, batch ? sizeof(joined) : ROOM);
+		if (len <= 0)
+			break;
+		*out += now() - begin;
+		lens[count] = len;
+		if (batch) {
+			count++;
+			break;
+		}
+	}
+	for (i = 0; i < count; i++) {
+		begin = now();
+		if (write(to->fd, batch ? joined : frames[i], lens[i]) != (ssize_t)lens[i])
+			err(1, "write");
+		*in += now() - begin;
+	}
+	return count;
+}
+
+static void transfer(struct end ends[2], enum how how, size_t bytes, uint64_t *out, uint64_t *in)
+{
+	static char data[256 << 10];
+	size_t sent = 0, got = 0;
+	uint64_t unused = 0;
+	ssize_t len;
+	int idle = 0;
+
+	while (got < bytes) {
+		if (sent < bytes) {
+			len = send(ends[0].sock, data, sizeof(data) < bytes - sent ?
+				   sizeof(data) : bytes - sent, MSG_DONTWAIT);
+			if (len > 0)
+				sent += len;
+		}
+		idle++;
+		while (move(&ends[0], &ends[1], how, out, in) > 0)
+			idle = 0;
+		while ((len = recv(ends[1].sock, data, sizeof(data), MSG_DONTWAIT)) > 0)
+			got += len;
+		while (move(&ends[1], &ends[0], how, &unused, &unused) > 0)
+			idle = 0;
+		if (idle > 1000)
+			usleep(1000);
+		if (idle > 20000)
+			errx(1, "the transfer stands still at %zu of %zu bytes", got, bytes);
+	}
+}
+
+static void end_connect(struct end ends[2], enum how how)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	uint64_t unused = 0;
+	int i, listener = ends[1].sock, size = 4 << 20, one = 1;
+
+	for (i = 0; i < 2; i++) {
+		setsockopt(ends[i].sock, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+		setsockopt(ends[i].sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+		setsockopt(ends[i].sock, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	}
+	if (bind(listener, (void *)&addr, sizeof(addr)) || listen(listener, 1))
+		err(1, "listen");
+	inet_pton(AF_INET, PEER4, &addr.sin_addr);
+	connect(ends[0].sock, (void *)&addr, sizeof(addr));
+	for (i = 0; i < 100000; i++) {
+		move(&ends[0], &ends[1], how, &unused, &unused);
+		move(&ends[1], &ends[0], how, &unused, &unused);
+		ends[1].sock = accept(listener, NULL, NULL);
+		if (ends[1].sock >= 0)
+			break;
+	}
+	if (ends[1].sock < 0)
+		err(1, "accept");
+	close(listener);
+}
+
+struct tcp_cost tcp_measure(const struct driver *driver, enum how how)
+{
+	uint64_t out = 0, in = 0;
+	struct end ends[2];
+	int i;
+
+	end_setup(&ends[0], driver, how, 0);
+	end_setup(&ends[1], driver, how, 1);
+	end_connect(ends, how);
+	transfer(ends, how, WARM_UP, &out, &in);
+	out = 0;
+	in = 0;
+	transfer(ends, how, STREAM, &out, &in);
+	for (i = 0; i < 2; i++) {
+		enter(ends[i].netns);
+		close(ends[i].sock);
+		close(ends[i].fd);
+		link_del(driver->interface[i]);
+		close(ends[i].netns);
+	}
+	return (struct tcp_cost){ .out = (double)out * MSS / STREAM, .in = (double)in * MSS / STREAM };
+}
