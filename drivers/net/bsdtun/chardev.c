@@ -126,6 +126,17 @@ static void lose(struct bsdtun_queue *queue, struct sk_buff *skb,
 	rcu_read_unlock();
 }
 
+/* Together, as a driver's NAPI does. */
+static void free_batch(struct sk_buff **skbs, int count)
+{
+	int i;
+
+	local_bh_disable();
+	for (i = 0; i < count; i++)
+		napi_consume_skb(skbs[i], count);
+	local_bh_enable();
+}
+
 /* Of a batch a fault loses the packet that it strikes; those before it are read,
  * those after it go back.
  */
@@ -151,9 +162,9 @@ static noinline ssize_t read_batch(struct bsdtun_queue *queue, bool nonblock,
 				total = len;
 			break;
 		}
-		consume_skb(batch.skbs[i]);
 		total += len;
 	}
+	free_batch(batch.skbs, i);
 	return total;
 }
 

@@ -287,8 +287,12 @@ ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
 		return -EFAULT;
 
 	len = min_t(size_t, skb->len, iov_iter_count(to));
-	if (skb_copy_datagram_iter(skb, 0, to, len))
+	if (likely(len <= skb_headlen(skb))) {
+		if (copy_to_iter(skb->data, len, to) != len)
+			return -EFAULT;
+	} else if (skb_copy_datagram_iter(skb, 0, to, len)) {
 		return -EFAULT;
+	}
 	if (unlikely(format.batch) && padding_to_iter(room - iov_iter_count(to), to))
 		return -EFAULT;
 	return room - iov_iter_count(to);
@@ -300,6 +304,15 @@ static struct sk_buff *alloc_packet(size_t len)
 	size_t head = min_t(size_t, len, SKB_MAX_HEAD(NET_SKB_PAD));
 	struct sk_buff *skb;
 	int err;
+
+	if (likely(len == head)) {
+		skb = alloc_skb(NET_SKB_PAD + len, GFP_KERNEL);
+		if (unlikely(!skb))
+			return NULL;
+		skb_reserve(skb, NET_SKB_PAD);
+		__skb_put(skb, len);
+		return skb;
+	}
 
 	skb = alloc_skb_with_frags(NET_SKB_PAD + head, len - head,
 				   PAGE_ALLOC_COSTLY_ORDER, &err, GFP_KERNEL);
@@ -339,6 +352,13 @@ static int preamble_from_iter(struct bsdtun_format format,
 	return 0;
 }
 
+static bool packet_from_iter(struct sk_buff *skb, struct iov_iter *from)
+{
+	if (likely(!skb_is_nonlinear(skb)))
+		return copy_from_iter_full(skb->data, skb->len, from);
+	return !skb_copy_datagram_from_iter(skb, 0, from, skb->len);
+}
+
 static struct sk_buff *lose(struct sk_buff *skb, enum bsdtun_counter cause,
 			    int err)
 {
@@ -376,7 +396,7 @@ struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
 	skb = alloc_packet(len);
 	if (!skb)
 		return ERR_PTR(-ENOBUFS);
-	if (skb_copy_datagram_from_iter(skb, 0, from, len))
+	if (unlikely(!packet_from_iter(skb, from)))
 		return lose(skb, BSDTUN_RX_ERROR_FAULT, -EFAULT);
 
 	if (format.prefix != BSDTUN_PREFIX_AF)
