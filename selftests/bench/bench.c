@@ -15,6 +15,7 @@
 #include <netinet/udp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,7 +177,7 @@ static uint64_t burst_echo(struct machine *m)
 }
 
 /* A reader that sleeps, and comes before who sends: it has read when send returns. */
-static volatile unsigned int woken;
+static atomic_uint woken;
 
 static void *sleeper(void *arg)
 {

@@ -20,7 +20,7 @@ enum how {
 
 struct driver {
 	const char *name;
-	int (*open)(unsigned int unit, enum how how);	/* non-blocking; ends the program if not */
+	int (*open)(unsigned int unit, enum how by);	/* non-blocking; ends the program if not */
 	const char *interface[2];
 };
 
@@ -40,6 +40,6 @@ struct tcp_cost {
 	double in;
 };
 
-struct tcp_cost tcp_measure(const struct driver *driver, enum how how);
+struct tcp_cost tcp_measure(const struct driver *driver, enum how by);
 
 #endif /* BSDTUN_BENCH_H */

@@ -21,29 +21,29 @@ uint64_t now(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-static int bsdtun_open(unsigned int unit, enum how how)
+static int bsdtun_open(unsigned int unit, enum how by)
 {
 	int len = sizeof(uint16_t) * 5, on = 1;
 	int fd = unit_take(unit, O_RDWR | O_NONBLOCK);
 
-	if ((how == OFFLOAD || how == OFFLOAD_BATCH) && ioctl(fd, TUNSVNETHDR, &len))
+	if ((by == OFFLOAD || by == OFFLOAD_BATCH) && ioctl(fd, TUNSVNETHDR, &len))
 		err(1, "TUNSVNETHDR");
-	if ((how == BATCH || how == OFFLOAD_BATCH) && ioctl(fd, TUNSBATCH, &on))
+	if ((by == BATCH || by == OFFLOAD_BATCH) && ioctl(fd, TUNSBATCH, &on))
 		err(1, "TUNSBATCH");
 	return fd;
 }
 
-static int tun_open(unsigned int unit, enum how how)
+static int tun_open(unsigned int unit, enum how by)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI };
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
-	if (how == OFFLOAD)
+	if (by == OFFLOAD)
 		ifr.ifr_flags |= IFF_VNET_HDR;
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "tun%u", unit);
 	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr))
 		err(1, "tun%u", unit);
-	if (how == OFFLOAD && ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6))
+	if (by == OFFLOAD && ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6))
 		err(1, "TUNSETOFFLOAD");
 	return fd;
 }

@@ -19,8 +19,8 @@
 
 #include "bench.h"
 
-#define STREAM		(1 << 20)
-#define WARM_UP		(1 << 20)
+#define STREAM		(1024 * 1024)
+#define WARM_UP		STREAM
 #define MSS		1448
 #define PEER4		"192.0.2.2"
 #define FRAMES		256
@@ -41,11 +41,12 @@ static void enter(int netns)
 		err(1, "setns");
 }
 
-static void end_setup(struct end *end, const struct driver *driver, enum how how, unsigned int unit)
+static void end_setup(struct end *end, const struct driver *driver, enum how by,
+		      unsigned int unit)
 {
 	netns_enter();
 	end->netns = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	end->fd = driver->open(unit, how);
+	end->fd = driver->open(unit, by);
 	if (addr_add(driver->interface[unit], unit ? PEER4 : HERE4, NULL, 24) ||
 	    link_up(driver->interface[unit]))
 		errx(1, "%s", driver->interface[unit]);
@@ -55,10 +56,10 @@ static void end_setup(struct end *end, const struct driver *driver, enum how how
 /* All that waits on one side is read, then written to the other; what the calls of
  * either kind cost is added. Returns the number of reads.
  */
-static int move(const struct end *from, const struct end *to, enum how how, uint64_t *out,
+static int move(const struct end *from, const struct end *to, enum how by, uint64_t *out,
 		uint64_t *in)
 {
-	bool batch = how == BATCH || how == OFFLOAD_BATCH;
+	bool batch = by == BATCH || by == OFFLOAD_BATCH;
 	uint64_t begin;
 	int count, i;
 	ssize_t len;
@@ -86,7 +87,7 @@ static int move(const struct end *from, const struct end *to, enum how how, uint
 	return count;
 }
 
-static void transfer(struct end ends[2], enum how how, size_t bytes, uint64_t *out, uint64_t *in)
+static void transfer(struct end ends[2], enum how by, size_t bytes, uint64_t *out, uint64_t *in)
 {
 	static char data[256 << 10];
 	size_t sent = 0, got = 0;
@@ -102,11 +103,11 @@ static void transfer(struct end ends[2], enum how how, size_t bytes, uint64_t *o
 				sent += len;
 		}
 		idle++;
-		while (move(&ends[0], &ends[1], how, out, in) > 0)
+		while (move(&ends[0], &ends[1], by, out, in) > 0)
 			idle = 0;
 		while ((len = recv(ends[1].sock, data, sizeof(data), MSG_DONTWAIT)) > 0)
 			got += len;
-		while (move(&ends[1], &ends[0], how, &unused, &unused) > 0)
+		while (move(&ends[1], &ends[0], by, &unused, &unused) > 0)
 			idle = 0;
 		if (idle > 1000)
 			usleep(1000);
@@ -115,7 +116,7 @@ static void transfer(struct end ends[2], enum how how, size_t bytes, uint64_t *o
 	}
 }
 
-static void end_connect(struct end ends[2], enum how how)
+static void end_connect(struct end ends[2], enum how by)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(PORT) };
 	uint64_t unused = 0;
@@ -131,8 +132,8 @@ static void end_connect(struct end ends[2], enum how how)
 	inet_pton(AF_INET, PEER4, &addr.sin_addr);
 	connect(ends[0].sock, (void *)&addr, sizeof(addr));
 	for (i = 0; i < 100000; i++) {
-		move(&ends[0], &ends[1], how, &unused, &unused);
-		move(&ends[1], &ends[0], how, &unused, &unused);
+		move(&ends[0], &ends[1], by, &unused, &unused);
+		move(&ends[1], &ends[0], by, &unused, &unused);
 		ends[1].sock = accept(listener, NULL, NULL);
 		if (ends[1].sock >= 0)
 			break;
@@ -142,19 +143,19 @@ static void end_connect(struct end ends[2], enum how how)
 	close(listener);
 }
 
-struct tcp_cost tcp_measure(const struct driver *driver, enum how how)
+struct tcp_cost tcp_measure(const struct driver *driver, enum how by)
 {
 	uint64_t out = 0, in = 0;
 	struct end ends[2];
 	int i;
 
-	end_setup(&ends[0], driver, how, 0);
-	end_setup(&ends[1], driver, how, 1);
-	end_connect(ends, how);
-	transfer(ends, how, WARM_UP, &out, &in);
+	end_setup(&ends[0], driver, by, 0);
+	end_setup(&ends[1], driver, by, 1);
+	end_connect(ends, by);
+	transfer(ends, by, WARM_UP, &out, &in);
 	out = 0;
 	in = 0;
-	transfer(ends, how, STREAM, &out, &in);
+	transfer(ends, by, STREAM, &out, &in);
 	for (i = 0; i < 2; i++) {
 		enter(ends[i].netns);
 		close(ends[i].sock);
@@ -162,5 +163,7 @@ struct tcp_cost tcp_measure(const struct driver *driver, enum how how)
 		link_del(driver->interface[i]);
 		close(ends[i].netns);
 	}
-	return (struct tcp_cost){ .out = (double)out * MSS / STREAM, .in = (double)in * MSS / STREAM };
+	return (struct tcp_cost){
+		.out = (double)out * MSS / STREAM, .in = (double)in * MSS / STREAM
+	};
 }
