@@ -45,6 +45,9 @@ soak:
 fuzz:
 	@selftests/fuzz/run
 
+bench:
+	@selftests/bench/run $(ROWS)
+
 planted:
 	@selftests/planted/run $(BUGS)
 
@@ -90,6 +93,8 @@ help:
 	@echo "    SUITES=bookworm      only on this"
 	@echo "make soak            everything at once, for BSDTUN_SECONDS=600 on each of those kernels"
 	@echo "make fuzz            a coverage-guided fuzzer on such a kernel, for BSDTUN_SECONDS=600"
+	@echo "make bench           instructions a packet, beside Linux's tun; KERNELS=6.12"
+	@echo "    ROWS=\"echo wake\"   only these"
 	@echo "make planted         plant bugs, and see the checkers of those kernels find each"
 	@echo "    BUGS=\"kasan rcu\"    only these (see selftests/planted/bugs)"
 	@echo "make shell           a shell in such a machine, the module loaded; KERNEL=6.12"
@@ -100,4 +105,4 @@ help:
 	@echo "make distclean       remove the cache of kernels and Debian roots too"
 
 .PHONY: modules install dkms-install dkms-remove deb headers check check-all check-packages soak \
-	fuzz planted demo lint shell in-tree check-in-tree clean distclean help
+	fuzz bench planted demo lint shell in-tree check-in-tree clean distclean help

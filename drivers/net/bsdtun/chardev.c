@@ -231,8 +231,8 @@ static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb)
 	if (likely(READ_ONCE(bt->dev->flags) & IFF_UP)) {
 		skb->dev = bt->dev;
 		trace_bsdtun_write(queue, skb);
-		if (likely(__netif_rx(skb) == NET_RX_SUCCESS))
-			dev_sw_netstats_rx_add(bt->dev, len);
+		dev_sw_netstats_rx_add(bt->dev, len);
+		netif_receive_skb(skb);
 	} else {
 		bsdtun_drop(bt, skb, BSDTUN_RX_DOWN);
 	}
