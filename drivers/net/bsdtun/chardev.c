@@ -13,6 +13,8 @@
 #include "unit.h"
 
 #include <linux/cred.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/module.h>
 #include <linux/nsproxy.h>
 #include <linux/poll.h>
@@ -281,12 +283,22 @@ static struct sk_buff *packet_from_iter(struct bsdtun_queue *queue,
 	return skb;
 }
 
-/* Hands packets over together, so that GRO can join them. Returns 0 or -EIO. */
+/* Segments of a TCP connection are what GRO joins; others it would only cost. */
+static bool may_be_joined(const struct sk_buff *skb)
+{
+	if (skb->protocol == htons(ETH_P_IP))
+		return skb_headlen(skb) >= sizeof(struct iphdr) &&
+		       ip_hdr(skb)->protocol == IPPROTO_TCP;
+	return skb->protocol == htons(ETH_P_IPV6) &&
+	       skb_headlen(skb) >= sizeof(struct ipv6hdr) &&
+	       ipv6_hdr(skb)->nexthdr == IPPROTO_TCP;
+}
+
+/* Hands packets over in their order. Returns 0 or -EIO. */
 static int deliver_batch(struct bsdtun_queue *queue, struct sk_buff_head *packets)
 {
 	struct bsdtun_device *bt;
 	struct sk_buff *skb;
-	unsigned int len;
 	int err = 0;
 
 	local_bh_disable();
@@ -296,12 +308,13 @@ static int deliver_batch(struct bsdtun_queue *queue, struct sk_buff_head *packet
 			kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
 			err = -EIO;
 		} else if (likely(READ_ONCE(bt->dev->flags) & IFF_UP)) {
-			len = skb->len;
 			skb->dev = bt->dev;
 			trace_bsdtun_write(queue, skb);
-			if (likely(gro_cells_receive(&bt->gro_cells, skb) ==
-				   NET_RX_SUCCESS))
-				dev_sw_netstats_rx_add(bt->dev, len);
+			dev_sw_netstats_rx_add(bt->dev, skb->len);
+			if (may_be_joined(skb))
+				gro_cells_receive(&bt->gro_cells, skb);
+			else
+				netif_receive_skb(skb);
 		} else {
 			bsdtun_drop(bt, skb, BSDTUN_RX_DOWN);
 		}
