@@ -27,6 +27,8 @@ titles=()
 functions=()
 background=()
 holds=()
+# Set by a case whose processes have network namespaces of their own.
+departing=
 reloaded=
 
 it() {
@@ -106,7 +108,7 @@ end_processes() {
 
 # Leave nothing behind: no process, no interface, no namespace, no parameter.
 clean_up() {
-	local ended='' namespace unit
+	local ended=$departing namespace unit
 
 	end_processes
 	while ((${#holds[@]})); do

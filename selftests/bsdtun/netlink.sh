@@ -184,6 +184,7 @@ foreign_root() {
 
 it "ip link add of the machine's root makes a link for such a root, but not in his network namespace" for_foreign_root
 for_foreign_root() {
+	departing=yes
 	start unshare -Urn sleep 1000
 	wait_for not [ "/proc/$started/ns/net" -ef /proc/self/ns/net ]
 	refused "initial user namespace" nsenter -n -t "$started" ip link add bsdtun0 type bsdtun
