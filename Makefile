@@ -15,7 +15,7 @@ install: modules
 	$(MAKE) $(kbuild) modules_install
 
 dkms-install: headers
-	@packaging/dkms install "$$(cat $(KDIR)/include/config/kernel.release)"
+	@packaging/dkms install "$$(sed -n 's/.* UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)"
 
 dkms-remove:
 	@packaging/dkms remove
