@@ -13,7 +13,7 @@ exec 3>/dev/virtio-ports/output 4>/dev/virtio-ports/verdict
 start=$SECONDS
 echo "@begin guest.sh" >&3
 echo "bsdtun-guest: begin guest.sh" >/dev/kmsg
-timeout 900 "$(dirname "$0")/guest.sh" </dev/null >&3 2>&1 4>&-
+timeout 1800 "$(dirname "$0")/guest.sh" </dev/null >&3 2>&1 4>&-
 echo "@end guest.sh $? $(((SECONDS - start) * 1000))" >&3
 echo "done 1" >&4
 busybox poweroff -f
