@@ -12,6 +12,7 @@ loaded_at_boot=$([[ ! -e /sys/module/bsdtun/initstate ]] || echo yes)
 . ./left.sh
 
 member=(runuser -u member --)
+alice=(runuser -u alice --)
 stranger=(runuser -u stranger --)
 # shellcheck disable=SC2016 # for the shell that it is given to
 open='exec {fd}<>"$0"'
@@ -111,6 +112,47 @@ relay() {
 	shows ' 0% packet loss' ping -c 3 10.0.0.2
 }
 
+examples=/usr/share/doc/bsdtun-dkms/examples
+
+# alice_reflects NODE: alice opens an interface that was configured, and answers what comes.
+alice_reflects() {
+	node "$1" root:bsdtun 660
+	rm -f "$scratch/reflect"
+	start into "$scratch/reflect" "${alice[@]}" /check/packages/reflect "$1"
+	wait_for says "$scratch/reflect" ready
+}
+
+it "systemd-networkd configures an interface as the example says, and anew after the last close" networkd
+networkd() {
+	cp "$examples/bsdtun0.service" /etc/systemd/system/
+	cp "$examples/bsdtun0.network" /etc/systemd/network/
+	systemctl daemon-reload
+	systemctl enable --now systemd-networkd bsdtun0
+	wait_for shows '10\.0\.0\.1 peer 10\.0\.0\.2/32' ip addr show up dev bsdtun0
+	# A boot does not wait until somebody opens it.
+	grep -x REQUIRED_FOR_ONLINE=no "/run/systemd/netif/links/$(</sys/class/net/bsdtun0/ifindex)"
+
+	alice_reflects /dev/bsdtun0
+	wait_for shows ' 0% packet loss' ping -c 1 -W 2 10.0.0.2
+	kill -KILL -- "-$started"
+	wait_for shows '<NO-CARRIER,.*,UP>' ip link show bsdtun0
+	alice_reflects /dev/bsdtun0
+	wait_for shows ' 0% packet loss' ping -c 1 -W 2 10.0.0.2
+
+	systemctl disable --now bsdtun0
+	[[ ! -e /sys/class/net/bsdtun0 ]]
+}
+
+it "ifup and ifdown make, configure and delete an interface as the example says" ifupdown
+ifupdown() {
+	cp "$examples/bsdtun1" /etc/network/interfaces.d/
+	ifup bsdtun1
+	alice_reflects /dev/bsdtun1
+	shows ' 0% packet loss' ping -c 3 10.0.1.2
+	ifdown bsdtun1
+	[[ ! -e /sys/class/net/bsdtun1 ]]
+}
+
 # An out-of-tree module (4096) with the signature of a key that is not enrolled (8192).
 it "the kernel is tainted by nothing but the module" untainted
 untainted() {
@@ -122,6 +164,8 @@ untainted() {
 
 it "unloaded and purged, the packages leave nothing" purge
 purge() {
+	rm -f /etc/systemd/{system,network,system/multi-user.target.wants}/bsdtun0.* \
+		/etc/network/interfaces.d/bsdtun1
 	wait_for unload
 	apt-get -qq --yes purge bsdtun-dkms bsdtun-dev bsdtun-tools
 	nothing_left
@@ -130,5 +174,6 @@ purge() {
 }
 
 useradd --groups bsdtun member
+useradd --groups bsdtun alice
 useradd stranger
 run "$@"
