@@ -34,7 +34,16 @@ apt() {
 		-o Dpkg::Options::=--force-unsafe-io "$@"
 }
 
-kernel() { apt install "linux-image-$1" "linux-headers-$1"; }
+# One of the backports takes some of what it needs from there too.
+kernel() {
+	local packages=("linux-image-$1" "linux-headers-$1") release
+
+	if [[ $(apt-cache policy "${packages[0]}") == *-backports/* ]]; then
+		release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+		packages+=(--target-release="$release-backports")
+	fi
+	apt install "${packages[@]}"
+}
 
 # The module for a kernel is built, in its place, and signed with the machine's key.
 built() {
