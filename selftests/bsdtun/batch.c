@@ -255,6 +255,20 @@ TEST_F(batch, fault_loses_the_packet_that_it_strikes)
 	EXPECT_EQ(0, counter(DEV, "tx_dropped_purged"));
 }
 
+TEST_F(batch, what_comes_back_comes_before_what_still_waited)
+{
+	unsigned char *hole = before_hole(2 * FRAME + 20);
+	int i;
+
+	send_numbers(self->sock, 0, MANY + 6);
+	ASSERT_EQ(2 * (ssize_t)FRAME, read(self->fd, hole, MANY * FRAME));
+	ASSERT_EQ(MANY * (ssize_t)FRAME, read(self->fd, self->buf, sizeof(self->buf)));
+	for (i = 0; i < MANY; i++)
+		ASSERT_EQ(3 + i, number_at(self, i * FRAME, 0));
+	ASSERT_EQ(3 * (ssize_t)FRAME, read(self->fd, self->buf, sizeof(self->buf)));
+	EXPECT_EQ(MANY + 5, number_at(self, 2 * FRAME, 0));
+}
+
 TEST_F(batch, fault_in_the_first_is_EFAULT)
 {
 	unsigned char *hole = before_hole(20);
