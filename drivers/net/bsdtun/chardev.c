@@ -216,10 +216,37 @@ static enum bsdtun_counter cause_of(int err)
 	}
 }
 
+/* Segments of a TCP connection are what GRO joins; others it would only cost. */
+static bool may_be_joined(const struct sk_buff *skb)
+{
+	if (skb->protocol == htons(ETH_P_IP))
+		return skb_headlen(skb) >= sizeof(struct iphdr) &&
+		       ip_hdr(skb)->protocol == IPPROTO_TCP;
+	return skb->protocol == htons(ETH_P_IPV6) &&
+	       skb_headlen(skb) >= sizeof(struct ipv6hdr) &&
+	       ipv6_hdr(skb)->nexthdr == IPPROTO_TCP;
+}
+
 /* Hands a packet to the stack as if it had arrived on the interface. */
+static void hand_over(struct bsdtun_queue *queue, struct bsdtun_device *bt,
+		      struct sk_buff *skb, bool batch)
+{
+	if (unlikely(!(READ_ONCE(bt->dev->flags) & IFF_UP))) {
+		bsdtun_drop(bt, skb, BSDTUN_RX_DOWN);
+		return;
+	}
+	skb->dev = bt->dev;
+	trace_bsdtun_write(queue, skb);
+	dev_sw_netstats_rx_add(bt->dev, skb->len);
+	if (batch && may_be_joined(skb))
+		gro_cells_receive(&bt->gro_cells, skb);
+	else
+		netif_receive_skb(skb);
+}
+
+/* Returns 0 or -EIO. */
 static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb)
 {
-	unsigned int len = skb->len;
 	struct bsdtun_device *bt;
 
 	local_bh_disable();
@@ -230,14 +257,7 @@ static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb)
 		return -EIO;
 	}
 
-	if (likely(READ_ONCE(bt->dev->flags) & IFF_UP)) {
-		skb->dev = bt->dev;
-		trace_bsdtun_write(queue, skb);
-		dev_sw_netstats_rx_add(bt->dev, len);
-		netif_receive_skb(skb);
-	} else {
-		bsdtun_drop(bt, skb, BSDTUN_RX_DOWN);
-	}
+	hand_over(queue, bt, skb, false);
 	local_bh_enable();
 	return 0;
 }
@@ -283,18 +303,7 @@ static struct sk_buff *packet_from_iter(struct bsdtun_queue *queue,
 	return skb;
 }
 
-/* Segments of a TCP connection are what GRO joins; others it would only cost. */
-static bool may_be_joined(const struct sk_buff *skb)
-{
-	if (skb->protocol == htons(ETH_P_IP))
-		return skb_headlen(skb) >= sizeof(struct iphdr) &&
-		       ip_hdr(skb)->protocol == IPPROTO_TCP;
-	return skb->protocol == htons(ETH_P_IPV6) &&
-	       skb_headlen(skb) >= sizeof(struct ipv6hdr) &&
-	       ipv6_hdr(skb)->nexthdr == IPPROTO_TCP;
-}
-
-/* Hands packets over in their order. Returns 0 or -EIO. */
+/* The same, in their order. Returns 0 or -EIO. */
 static int deliver_batch(struct bsdtun_queue *queue, struct sk_buff_head *packets)
 {
 	struct bsdtun_device *bt;
@@ -307,16 +316,8 @@ static int deliver_batch(struct bsdtun_queue *queue, struct sk_buff_head *packet
 		if (unlikely(!bt)) {
 			kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
 			err = -EIO;
-		} else if (likely(READ_ONCE(bt->dev->flags) & IFF_UP)) {
-			skb->dev = bt->dev;
-			trace_bsdtun_write(queue, skb);
-			dev_sw_netstats_rx_add(bt->dev, skb->len);
-			if (may_be_joined(skb))
-				gro_cells_receive(&bt->gro_cells, skb);
-			else
-				netif_receive_skb(skb);
 		} else {
-			bsdtun_drop(bt, skb, BSDTUN_RX_DOWN);
+			hand_over(queue, bt, skb, true);
 		}
 	}
 	local_bh_enable();

@@ -352,7 +352,7 @@ static int preamble_from_iter(struct bsdtun_format format,
 	return 0;
 }
 
-static bool packet_from_iter(struct sk_buff *skb, struct iov_iter *from)
+static bool copy_packet(struct sk_buff *skb, struct iov_iter *from)
 {
 	if (likely(!skb_is_nonlinear(skb)))
 		return copy_from_iter_full(skb->data, skb->len, from);
@@ -396,7 +396,7 @@ struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
 	skb = alloc_packet(len);
 	if (!skb)
 		return ERR_PTR(-ENOBUFS);
-	if (unlikely(!packet_from_iter(skb, from)))
+	if (unlikely(!copy_packet(skb, from)))
 		return lose(skb, BSDTUN_RX_ERROR_FAULT, -EFAULT);
 
 	if (format.prefix != BSDTUN_PREFIX_AF)
