@@ -23,18 +23,6 @@
 #define FRAME		(HEADER + NUMBER)	/* a multiple of 8 */
 #define SEGMENT		500
 
-static int set(int fd, unsigned long request, int value)
-{
-	return ioctl(fd, request, &value) ? -errno : 0;
-}
-
-static int get(int fd, unsigned long request)
-{
-	int value = -1;
-
-	return ioctl(fd, request, &value) ? -errno : value;
-}
-
 FIXTURE(batch)
 {
 	int fd;

@@ -48,11 +48,6 @@
 #define ROUNDS		10
 #define RING		4		/* packets that a short ring holds */
 
-static int set(int fd, unsigned long request, int value)
-{
-	return ioctl(fd, request, &value) ? -errno : 0;
-}
-
 static bool idle(int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };

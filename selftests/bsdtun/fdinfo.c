@@ -59,11 +59,6 @@ static unsigned long own_netns(void)
 	return st.st_ino;
 }
 
-static int set(int fd, unsigned long request, int value)
-{
-	return ioctl(fd, request, &value) ? -errno : 0;
-}
-
 TEST_F(fdinfo, of_a_new_file)
 {
 	EXPECT_STREQ("0", told(self->fd, "unit"));

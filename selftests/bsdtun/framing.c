@@ -33,18 +33,6 @@ FIXTURE_TEARDOWN(framing)
 	link_del(DEV);
 }
 
-static int set(int fd, unsigned long request, int value)
-{
-	return ioctl(fd, request, &value) ? -errno : 0;
-}
-
-static int get(int fd, unsigned long request)
-{
-	int value = -1;
-
-	return ioctl(fd, request, &value) ? -errno : value;
-}
-
 /* A datagram of four bytes to an address, port PORT. */
 static void send_to(const char *addr, const char *dev)
 {

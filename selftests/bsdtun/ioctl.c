@@ -58,18 +58,6 @@ FIXTURE_TEARDOWN(ioctl)
 	link_del(DEV);
 }
 
-static int set(int fd, unsigned long request, int value)
-{
-	return ioctl(fd, request, &value) ? -errno : 0;
-}
-
-static int get(int fd, unsigned long request)
-{
-	int value = -1;
-
-	return ioctl(fd, request, &value) ? -errno : value;
-}
-
 static int flags(void)
 {
 	struct link link;

@@ -61,18 +61,6 @@ union header {
 	char bytes[12];
 };
 
-static int set(int fd, unsigned long request, int value)
-{
-	return ioctl(fd, request, &value) ? -errno : 0;
-}
-
-static int get(int fd, unsigned long request)
-{
-	int value = -1;
-
-	return ioctl(fd, request, &value) ? -errno : value;
-}
-
 /* A feature of an interface as ethtool(8) has it; value -1 asks only. */
 static int feature(const char *dev, unsigned int request, int value)
 {
@@ -282,17 +270,11 @@ static bool is_number_once_filled_in(unsigned char *packet, size_t len)
 	struct iphdr *ip = (void *)packet;
 	struct udphdr *udp = (void *)packet + sizeof(*ip);
 	unsigned char whole[UDP4_HEADERS + 4];
-	uint32_t sum = 0;
-	size_t i;
 
 	if (len != sizeof(whole) || packet_is_sound(packet, len))
 		return false;
 	/* What is there is the sum of the pseudo header. */
-	for (i = sizeof(*ip); i < len; i += 2)
-		sum += packet[i] << 8 | packet[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	udp->check = htons(~sum & 0xffff);
+	udp->check = htons(sum_fold(sum_add(0, udp, len - sizeof(*ip))));
 	return packet_is_sound(packet, len);
 }
 
@@ -961,23 +943,6 @@ FIXTURE_TEARDOWN(offload_forward)
 	link_del(OTHER);
 }
 
-static uint16_t fold(uint32_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
-static uint32_t add(uint32_t sum, const void *data, size_t len)
-{
-	const uint8_t *byte = data;
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		sum += i % 2 ? byte[i] : byte[i] << 8;
-	return sum;
-}
-
 /* A packet from THERE to 198.51.100.2, its checksum the sum of the pseudo header. */
 static size_t finish_forwarded(void *packet, size_t len, int protocol, size_t check)
 {
@@ -987,8 +952,9 @@ static size_t finish_forwarded(void *packet, size_t len, int protocol, size_t ch
 	inet_pton(AF_INET, "198.51.100.2", &ip->daddr);
 	ip->protocol = protocol;
 	ip->check = 0;
-	ip->check = htons(~fold(add(0, ip, sizeof(*ip))) & 0xffff);
-	sum = htons(fold(add(protocol + len - sizeof(*ip), &ip->saddr, 8)));
+	ip->check = htons(sum_fold(sum_add(0, ip, sizeof(*ip))));
+	/* No checksum yet, but what goes into it. */
+	sum = ~htons(sum_fold(sum_add(protocol + len - sizeof(*ip), &ip->saddr, 8)));
 	memcpy(packet + sizeof(*ip) + check, &sum, sizeof(sum));
 	return len;
 }

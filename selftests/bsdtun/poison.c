@@ -86,11 +86,6 @@ static bool as_wanted(void)
 	return true;
 }
 
-static int set(int fd, unsigned long request, int value)
-{
-	return ioctl(fd, request, &value) ? -errno : 0;
-}
-
 /* ioctl(2): all bytes of what is returned, and none beside it, called as 64-bit and as
  * 32-bit programs do.
  */

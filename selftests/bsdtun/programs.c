@@ -63,19 +63,6 @@ FIXTURE_TEARDOWN(programs)
 	link_del(OTHER);
 }
 
-/* ioctl(2) with an int: 0 or -errno. */
-static int set(int fd, unsigned long request, int value)
-{
-	return ioctl(fd, request, &value) ? -errno : 0;
-}
-
-static int get(int fd, unsigned long request)
-{
-	int value = -1;
-
-	return ioctl(fd, request, &value) ? -errno : value;
-}
-
 /* What ifconfig(8) and programs ask of an interface, on a socket of any family. */
 static int if_ioctl(int family, const char *dev, unsigned long request, struct ifreq *ifr)
 {

@@ -47,7 +47,6 @@
 #include "kselftest.h"
 #include "util.h"
 
-#define HEADER_MAX	12	/* bytes of a header of offloads */
 #define UNITS		3	/* that all share */
 #define COURIER_UNIT	4
 #define COURIER_DEV	"bsdtun4"

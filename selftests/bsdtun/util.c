@@ -142,6 +142,18 @@ int unit_take(int unit, int flags)
 	errx(1, "unit %d is held elsewhere", unit);
 }
 
+int set(int fd, unsigned long request, int value)
+{
+	return ioctl(fd, request, &value) ? -errno : 0;
+}
+
+int get(int fd, unsigned long request)
+{
+	int value = -1;
+
+	return ioctl(fd, request, &value) ? -errno : value;
+}
+
 void machine_setup(int *fd, int *sock)
 {
 	netns_enter();
@@ -647,7 +659,7 @@ int machine_ipv6(void)
 
 /* Packets */
 
-static uint32_t sum_add(uint32_t sum, const void *data, size_t len)
+uint32_t sum_add(uint32_t sum, const void *data, size_t len)
 {
 	const unsigned char *byte = data;
 	size_t i;
@@ -657,7 +669,7 @@ static uint32_t sum_add(uint32_t sum, const void *data, size_t len)
 	return sum;
 }
 
-static uint16_t sum_fold(uint32_t sum)
+uint16_t sum_fold(uint32_t sum)
 {
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);

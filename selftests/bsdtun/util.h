@@ -23,6 +23,7 @@
 #define PORT		7000		/* UDP, on both sides */
 
 #define AF_WORD		4		/* length of TUNSIFHEAD's prefix */
+#define HEADER_MAX	12		/* of the longest header of offloads */
 #define UDP4_HEADERS	(20 + 8)
 #define UDP6_HEADERS	(40 + 8)
 #define ROOM		(65536 + 64)	/* for any packet and its prefix */
@@ -44,6 +45,10 @@ void file_read(const char *path, char *buf, size_t size);
  */
 int unit_open(int unit, int flags);
 int unit_take(int unit, int flags);
+
+/* ioctl(2) with an int: 0, or the value; or -errno. */
+int set(int fd, unsigned long request, int value);
+int get(int fd, unsigned long request);
 
 /* A namespace with unit 0 open, non-blocking, its interface up with HERE4, and a
  * UDP socket; machine_ipv6() adds IPv6 and returns a socket for it.
@@ -107,6 +112,10 @@ size_t build_echo(int family, void *packet, size_t len);
 bool packet_is_sound(const void *packet, size_t len);
 const void *packet_payload(const void *packet);
 void pattern(void *buf, size_t len);
+
+/* Checksums: bytes from an even place on are added; the sum becomes the checksum. */
+uint32_t sum_add(uint32_t sum, const void *data, size_t len);
+uint16_t sum_fold(uint32_t sum);
 
 /* A packet socket on an interface, which sees both directions from the network
  * header on, and what it sends, with an ethertype.

@@ -50,8 +50,6 @@ extern const int open_errnos[];
 
 #define SLOTS	3	/* open files that a program can name */
 
-#define HEADER_MAX	12	/* length of a header of offloads */
-
 /* What stands before packets that are read through a file, as far as known: once the
  * prefix is not, nothing is any more.
  */
