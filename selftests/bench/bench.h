@@ -15,7 +15,6 @@ enum how {
 	PLAIN,		/* one a call */
 	BATCH,		/* many a call: TUNSBATCH; tun has nothing like it */
 	OFFLOAD,	/* behind a struct virtio_net_hdr, super-packets and all */
-	OFFLOAD_BATCH,	/* both */
 };
 
 struct driver {

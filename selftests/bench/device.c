@@ -26,9 +26,9 @@ static int bsdtun_open(unsigned int unit, enum how by)
 	int len = sizeof(uint16_t) * 5, on = 1;
 	int fd = unit_take(unit, O_RDWR | O_NONBLOCK);
 
-	if ((by == OFFLOAD || by == OFFLOAD_BATCH) && ioctl(fd, TUNSVNETHDR, &len))
+	if (by == OFFLOAD && ioctl(fd, TUNSVNETHDR, &len))
 		err(1, "TUNSVNETHDR");
-	if ((by == BATCH || by == OFFLOAD_BATCH) && ioctl(fd, TUNSBATCH, &on))
+	if (by == BATCH && ioctl(fd, TUNSBATCH, &on))
 		err(1, "TUNSBATCH");
 	return fd;
 }
