@@ -750,6 +750,7 @@ static int connect_pair(struct pair *pair, int family, int ends[2])
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(PORT) };
 	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
 	struct timeval timeout = { .tv_sec = PATIENCE / 1000 };
+	struct linger none = { .l_onoff = 1 };
 	const struct sockaddr *addr = family == AF_INET ? (void *)&sin : (void *)&sin6;
 	socklen_t len = family == AF_INET ? sizeof(sin) : sizeof(sin6);
 	int listener, one = 1;
@@ -769,6 +770,11 @@ static int connect_pair(struct pair *pair, int family, int ends[2])
 		return -errno;
 	ends[1] = accept(listener, NULL, NULL);
 	close(listener);
+	/* What is closed ends at once, and keeps no network namespace while its peer, to whom
+	 * nobody carries packets any more, does not answer.
+	 */
+	setsockopt(ends[0], SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	setsockopt(ends[1], SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 	return 0;
 }
 
