@@ -4,6 +4,7 @@
  * fuzz -r FILE...			only those of the files, and what each call returns
  * fuzz -p PROGRAM			only this one, three times
  * fuzz -m PROGRAM			shorter versions of a program that is known to fail
+ * fuzz -c FILE...			none: whether there are only programs in the files
  *
  * Lines for the script that runs this begin with an '@': the program that is run
  * next, in case the kernel does not live to tell; a new one for the corpus; at the end
@@ -231,6 +232,11 @@ static void show(const struct program *program)
 	end_at_finding();
 }
 
+static void look_at(const struct program *program)
+{
+	(void)program;
+}
+
 static void explore(time_t seconds)
 {
 	static uint8_t fresh[FEATURES];
@@ -338,13 +344,13 @@ static void shrink(const char *text)
 int main(int argc, char **argv)
 {
 	const char *simplify = NULL, *only = NULL;
-	bool replay = false;
+	bool replay = false, check = false;
 	time_t seconds = 60;
 	uint64_t seed = 1;
 	int option, i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((option = getopt(argc, argv, "s:t:rp:m:")) != -1) {
+	while ((option = getopt(argc, argv, "s:t:rp:m:c")) != -1) {
 		switch (option) {
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
@@ -361,9 +367,18 @@ int main(int argc, char **argv)
 		case 'm':
 			simplify = optarg;
 			break;
+		case 'c':
+			check = true;
+			break;
 		default:
 			return 2;
 		}
+	}
+	if (check) {
+		calls_init((const int[2]){ -1, -1 });
+		for (i = optind; i < argc; i++)
+			each_program(argv[i], look_at);
+		return 0;
 	}
 	random_seed(seed);
 	run_init();

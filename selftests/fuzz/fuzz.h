@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CALLS_MAX	20
+#define CALLS_MAX	24
 #define ARGS_MAX	7
 #define DATA_MAX	128
 #define TEXT_MAX	16384	/* of a program */
