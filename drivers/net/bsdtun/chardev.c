@@ -128,8 +128,8 @@ static void lose(struct bsdtun_queue *queue, struct sk_buff *skb,
 	rcu_read_unlock();
 }
 
-/* Together, as a driver's NAPI does. */
-static void free_batch(struct sk_buff **skbs, int count)
+/* As a driver's NAPI does, which gives skbs back to their cache many at a time. */
+static void free_packets(struct sk_buff **skbs, int count)
 {
 	int i;
 
@@ -139,18 +139,24 @@ static void free_batch(struct sk_buff **skbs, int count)
 	local_bh_enable();
 }
 
+static bool is_nonblocking(const struct kiocb *iocb)
+{
+	return (iocb->ki_filp->f_flags & O_NONBLOCK) ||
+	       (iocb->ki_flags & IOCB_NOWAIT);
+}
+
 /* Of a batch a fault loses the packet that it strikes; those before it are read,
  * those after it go back.
  */
-static noinline ssize_t read_batch(struct bsdtun_queue *queue, bool nonblock,
-				   struct iov_iter *to)
+static noinline ssize_t read_batch(struct kiocb *iocb, struct iov_iter *to)
 {
+	struct bsdtun_queue *queue = iocb->ki_filp->private_data;
 	struct bsdtun_batch batch;
 	ssize_t len, total = 0;
 	int count, i;
 
 	batch.room = iov_iter_count(to);
-	count = bsdtun_queue_receive_batch(queue, nonblock, &batch);
+	count = bsdtun_queue_receive_batch(queue, is_nonblocking(iocb), &batch);
 	if (count < 0)
 		return count;
 
@@ -166,36 +172,35 @@ static noinline ssize_t read_batch(struct bsdtun_queue *queue, bool nonblock,
 		}
 		total += len;
 	}
-	free_batch(batch.skbs, i);
+	free_packets(batch.skbs, i);
 	return total;
 }
 
 static ssize_t chardev_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	struct file *file = iocb->ki_filp;
-	struct bsdtun_queue *queue = file->private_data;
-	bool nonblock = (file->f_flags & O_NONBLOCK) ||
-			(iocb->ki_flags & IOCB_NOWAIT);
-	struct bsdtun_format format;
-	struct sk_buff *skb;
+	struct bsdtun_queue *queue = iocb->ki_filp->private_data;
+	struct bsdtun_packet packet;
 	ssize_t len;
 
 	if (!iov_iter_count(to))
 		return 0;
 
 	if (READ_ONCE(queue->format).batch)
-		return read_batch(queue, nonblock, to);
+		return read_batch(iocb, to);
 
-	skb = bsdtun_queue_receive(queue, nonblock, &format);
-	if (IS_ERR(skb))
-		return PTR_ERR(skb);
+	packet = bsdtun_queue_receive(queue);
+	if (unlikely(!packet.skb)) {
+		packet = bsdtun_queue_wait(queue, is_nonblocking(iocb));
+		if (IS_ERR(packet.skb))
+			return PTR_ERR(packet.skb);
+	}
 
-	len = bsdtun_frame_to_iter(skb, format, to);
+	len = bsdtun_frame_to_iter(packet.skb, packet.format, to);
 	if (unlikely(len < 0)) {
-		lose(queue, skb, BSDTUN_TX_FAULT);
+		lose(queue, packet.skb, BSDTUN_TX_FAULT);
 		return len;
 	}
-	consume_skb(skb);
+	free_packets(&packet.skb, 1);
 	return len;
 }
 

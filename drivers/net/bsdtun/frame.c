@@ -240,20 +240,46 @@ static int header_to_iter(const struct sk_buff *skb,
 	return copy_to_iter(&data, len, to) == len ? 0 : -EFAULT;
 }
 
+/* All of it fits, unless the file has turned to batches during the read. */
 static int batch_header_to_iter(const struct sk_buff *skb,
 				struct bsdtun_format format,
 				struct iov_iter *to)
 {
 	struct tun_batch_hdr hdr = { .len = bare_len(skb, format) };
-	size_t len = min(sizeof(hdr), iov_iter_count(to));
+	size_t len = iov_iter_count(to);
 
+	/* A constant length spares the checks of hardened usercopy. */
+	if (likely(len >= sizeof(hdr)))
+		return copy_to_iter(&hdr, sizeof(hdr), to) == sizeof(hdr) ? 0 : -EFAULT;
 	return copy_to_iter(&hdr, len, to) == len ? 0 : -EFAULT;
+}
+
+static bool has_preamble(struct bsdtun_format format)
+{
+	return format.batch || format.header != BSDTUN_HEADER_NONE ||
+	       format.prefix != BSDTUN_PREFIX_NONE;
+}
+
+/* Not inline: a bare packet needs no room for what is copied here. */
+static noinline int preamble_to_iter(const struct sk_buff *skb,
+				     struct bsdtun_format format,
+				     struct iov_iter *to)
+{
+	int err = 0;
+
+	if (format.batch)
+		err = batch_header_to_iter(skb, format, to);
+	if (!err && format.header != BSDTUN_HEADER_NONE)
+		err = header_to_iter(skb, format, to);
+	if (!err && format.prefix != BSDTUN_PREFIX_NONE)
+		err = prefix_to_iter(skb, format.prefix, to);
+	return err;
 }
 
 static int padding_to_iter(size_t len, struct iov_iter *to)
 {
 	len = min(ALIGN(len, TUN_BATCH_ALIGN) - len, iov_iter_count(to));
-	return iov_iter_zero(len, to) == len ? 0 : -EFAULT;
+	return !len || iov_iter_zero(len, to) == len ? 0 : -EFAULT;
 }
 
 /**
@@ -272,19 +298,11 @@ ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
 	size_t len;
 	int err;
 
-	if (unlikely(format.batch)) {
-		err = batch_header_to_iter(skb, format, to);
-		if (err)
+	if (has_preamble(format)) {
+		err = preamble_to_iter(skb, format, to);
+		if (unlikely(err))
 			return err;
 	}
-	if (format.header != BSDTUN_HEADER_NONE) {
-		err = header_to_iter(skb, format, to);
-		if (err)
-			return err;
-	}
-	if (format.prefix != BSDTUN_PREFIX_NONE &&
-	    prefix_to_iter(skb, format.prefix, to))
-		return -EFAULT;
 
 	len = min_t(size_t, skb->len, iov_iter_count(to));
 	if (likely(len <= skb_headlen(skb))) {

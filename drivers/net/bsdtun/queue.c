@@ -18,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/netfilter.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <net/dst.h>
@@ -273,24 +274,6 @@ static void tx_wake(struct bsdtun_queue *queue)
 	local_bh_enable();
 }
 
-static struct sk_buff *consume(struct bsdtun_queue *queue,
-			       struct bsdtun_format *format)
-{
-	struct ptr_ring *ring = &queue->ring;
-	struct sk_buff *skb;
-	bool wake;
-
-	spin_lock(&ring->consumer_lock);
-	skb = __ptr_ring_consume(ring);
-	*format = queue->format;
-	wake = skb && ring->consumer_head == ring->consumer_tail &&
-	       tx_may_wake(queue);
-	spin_unlock(&ring->consumer_lock);
-	if (unlikely(wake))
-		tx_wake(queue);
-	return skb;
-}
-
 static bool gone(const struct bsdtun_queue *queue)
 {
 	return !rcu_access_pointer(queue->device);
@@ -330,32 +313,81 @@ static bool consume_batch(struct bsdtun_queue *queue, struct bsdtun_batch *batch
 	return batch->count;
 }
 
-/* Not inline: most reads find a packet, and need no room for a wait queue entry. */
-static noinline struct sk_buff *
-wait_for_packet(struct bsdtun_queue *queue, bool nonblock,
-		struct bsdtun_format *format)
+/**
+ * bsdtun_queue_receive - take the oldest packet, if there is one
+ * @queue: the queue
+ *
+ * Context: Process context.
+ * Return: the packet, which is NULL if there is none, and what is to precede it.
+ */
+struct bsdtun_packet bsdtun_queue_receive(struct bsdtun_queue *queue)
 {
-	struct sk_buff *skb;
-	int err;
+	struct ptr_ring *ring = &queue->ring;
+	struct bsdtun_packet packet;
+	bool wake;
 
-	if (gone(queue))
-		return ERR_PTR(-EIO);
-	if (nonblock)
-		return ERR_PTR(-EAGAIN);
+	spin_lock(&ring->consumer_lock);
+	packet.skb = __ptr_ring_consume(ring);
+	packet.format = queue->format;
+	wake = packet.skb && ring->consumer_head == ring->consumer_tail &&
+	       tx_may_wake(queue);
+	spin_unlock(&ring->consumer_lock);
+	if (unlikely(wake))
+		tx_wake(queue);
+	if (likely(packet.skb))
+		trace_bsdtun_dequeue(queue, packet.skb);
+	return packet;
+}
 
-	err = wait_event_interruptible_exclusive(queue->wait,
-						 (skb = consume(queue, format)) ||
-						 gone(queue));
-	if (skb)
-		return skb;
-	return ERR_PTR(err ? err : -EIO);
+/* As wait_event_interruptible_exclusive(), with two differences. Who was woken
+ * looks for a packet before getting in line again, out of which the wake took
+ * him. And who leaves in another way may have been woken since, for a packet
+ * that somebody else has to read then.
+ */
+static __always_inline int
+wait_until(struct bsdtun_queue *queue,
+	   bool (*take)(struct bsdtun_queue *queue, void *result), void *result)
+{
+	bool done, in_line;
+	DEFINE_WAIT(wait);
+	int err = 0;
+
+	do {
+		prepare_to_wait_exclusive(&queue->wait, &wait,
+					  TASK_INTERRUPTIBLE);
+		in_line = true;
+		done = take(queue, result);
+		if (done)
+			break;
+		if (gone(queue)) {
+			err = -EIO;
+		} else if (signal_pending(current)) {
+			err = -ERESTARTSYS;
+		} else {
+			schedule();
+			in_line = !list_empty_careful(&wait.entry);
+			done = take(queue, result);
+		}
+	} while (!done && !err);
+	finish_wait(&queue->wait, &wait);
+
+	if (in_line && !bsdtun_queue_empty(queue))
+		wake_readers(queue);
+	return err;
+}
+
+static bool take_packet(struct bsdtun_queue *queue, void *result)
+{
+	struct bsdtun_packet *packet = result;
+
+	*packet = bsdtun_queue_receive(queue);
+	return packet->skb;
 }
 
 /**
- * bsdtun_queue_receive - take the oldest packet
+ * bsdtun_queue_wait - take the oldest packet when there is one
  * @queue: the queue
- * @nonblock: do not wait for one
- * @format: filled in: what is to precede it
+ * @nonblock: do not wait for it
  *
  * Readers wait exclusively: one packet wakes one of them.
  *
@@ -363,19 +395,23 @@ wait_for_packet(struct bsdtun_queue *queue, bool nonblock,
  * Return: the packet, or ERR_PTR(): -EAGAIN if there is none, -ERESTARTSYS
  * if a signal came, -EIO if the interface is gone.
  */
-struct sk_buff *bsdtun_queue_receive(struct bsdtun_queue *queue, bool nonblock,
-				     struct bsdtun_format *format)
+struct bsdtun_packet bsdtun_queue_wait(struct bsdtun_queue *queue, bool nonblock)
 {
-	struct sk_buff *skb;
+	struct bsdtun_packet packet = {};
+	int err;
 
-	skb = consume(queue, format);
-	if (unlikely(!skb)) {
-		skb = wait_for_packet(queue, nonblock, format);
-		if (IS_ERR(skb))
-			return skb;
-	}
-	trace_bsdtun_dequeue(queue, skb);
-	return skb;
+	if (nonblock)
+		err = gone(queue) ? -EIO : -EAGAIN;
+	else
+		err = wait_until(queue, take_packet, &packet);
+	if (err)
+		packet.skb = ERR_PTR(err);
+	return packet;
+}
+
+static bool take_batch(struct bsdtun_queue *queue, void *result)
+{
+	return consume_batch(queue, result);
 }
 
 static int wait_for_batch(struct bsdtun_queue *queue, bool nonblock,
@@ -383,17 +419,11 @@ static int wait_for_batch(struct bsdtun_queue *queue, bool nonblock,
 {
 	int err;
 
-	if (gone(queue))
-		return -EIO;
 	if (nonblock)
-		return -EAGAIN;
-
-	err = wait_event_interruptible_exclusive(queue->wait,
-						 consume_batch(queue, batch) ||
-						 gone(queue));
-	if (batch->count)
-		return batch->count;
-	return err ? err : -EIO;
+		err = gone(queue) ? -EIO : -EAGAIN;
+	else
+		err = wait_until(queue, take_batch, batch);
+	return err ? err : batch->count;
 }
 
 /**

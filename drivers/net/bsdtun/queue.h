@@ -40,6 +40,16 @@ struct bsdtun_queue {
 };
 
 /**
+ * struct bsdtun_packet - a packet that is read
+ * @skb: the packet
+ * @format: what is to precede it
+ */
+struct bsdtun_packet {
+	struct sk_buff *skb;
+	struct bsdtun_format format;
+};
+
+/**
  * struct bsdtun_batch - packets that are read together
  * @room: bytes that the reader has for them
  * @count: how many there are, or a negative errno
@@ -62,8 +72,8 @@ void bsdtun_queue_unbind(struct bsdtun_queue *queue, struct bsdtun_device *bt);
 
 netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
 			      struct bsdtun_device *bt, struct sk_buff *skb);
-struct sk_buff *bsdtun_queue_receive(struct bsdtun_queue *queue, bool nonblock,
-				     struct bsdtun_format *format);
+struct bsdtun_packet bsdtun_queue_receive(struct bsdtun_queue *queue);
+struct bsdtun_packet bsdtun_queue_wait(struct bsdtun_queue *queue, bool nonblock);
 int bsdtun_queue_receive_batch(struct bsdtun_queue *queue, bool nonblock,
 			       struct bsdtun_batch *batch);
 void bsdtun_queue_put_back(struct bsdtun_queue *queue,
