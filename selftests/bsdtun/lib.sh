@@ -211,7 +211,7 @@ hides() {
 
 # wait_for COMMAND...: until the command succeeds, ten seconds at most.
 wait_for() {
-	local - end=$((SECONDS + 10))
+	local - end=$((SECONDS + 60))
 
 	set +x
 	until "$@" 2>/dev/null; do

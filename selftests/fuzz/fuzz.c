@@ -174,25 +174,40 @@ static void triage(const struct program *found)
 	printf("@new %s\n", text);
 }
 
+/* All of it, ending in NUL: who runs a program shares the files that are open. */
+static char *file_text(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (!file)
+		err(2, "%s", path);
+	if (getdelim(&text, &size, '\0', file) < 0) {
+		if (ferror(file))
+			err(2, "%s", path);
+		text = strdup("");
+	}
+	if (!text)
+		err(2, "%s", path);
+	fclose(file);
+	return text;
+}
+
 /* Calls FUNCTION for each program of a file: blank lines part them. */
 static void each_program(const char *path, void (*function)(const struct program *))
 {
-	char line[TEXT_MAX], text[TEXT_MAX] = "";
+	char *all = file_text(path), *rest = all, *line, text[TEXT_MAX] = "";
 	struct program program;
-	bool more;
-	FILE *file;
 
-	file = fopen(path, "re");
-	if (!file)
-		err(2, "%s", path);
 	do {
-		more = fgets(line, sizeof(line), file);
-		if (more && *line == '#')
+		line = strsep(&rest, "\n");
+		if (line && *line == '#')
 			continue;
-		if (more && line[strspn(line, " \t\n")]) {
-			if (strlen(text) + strlen(line) >= sizeof(text))
+		if (line && line[strspn(line, " \t")]) {
+			if (strlen(text) + strlen(line) + 1 >= sizeof(text))
 				errx(2, "%s: a program is too long", path);
-			strcat(text, line);
+			strcat(strcat(text, line), "\n");
 			continue;
 		}
 		if (!program_parse(text, &program))
@@ -200,8 +215,8 @@ static void each_program(const char *path, void (*function)(const struct program
 		if (program.calls)
 			function(&program);
 		*text = '\0';
-	} while (more);
-	fclose(file);
+	} while (line);
+	free(all);
 }
 
 static void take(const struct program *program, bool seed)
@@ -344,6 +359,7 @@ static void shrink(const char *text)
 int main(int argc, char **argv)
 {
 	const char *simplify = NULL, *only = NULL;
+	const int none[2] = { -1, -1 };
 	bool replay = false, check = false;
 	time_t seconds = 60;
 	uint64_t seed = 1;
@@ -375,7 +391,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (check) {
-		calls_init((const int[2]){ -1, -1 });
+		calls_init(none);
 		for (i = optind; i < argc; i++)
 			each_program(argv[i], look_at);
 		return 0;
