@@ -151,6 +151,7 @@ static bool is_nonblocking(const struct kiocb *iocb)
 static noinline ssize_t read_batch(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct bsdtun_queue *queue = iocb->ki_filp->private_data;
+	struct bsdtun_format format;
 	struct bsdtun_batch batch;
 	ssize_t len, total = 0;
 	int count, i;
@@ -160,8 +161,9 @@ static noinline ssize_t read_batch(struct kiocb *iocb, struct iov_iter *to)
 	if (count < 0)
 		return count;
 
+	format = batch.format;
 	for (i = 0; i < count; i++) {
-		len = bsdtun_frame_to_iter(batch.skbs[i], batch.format, to);
+		len = bsdtun_frame_to_iter(batch.skbs[i], format, to);
 		if (unlikely(len < 0)) {
 			lose(queue, batch.skbs[i], BSDTUN_TX_FAULT);
 			if (i + 1 < count)

@@ -88,6 +88,23 @@ static __be16 protocol_of_version(u8 first_byte)
 }
 
 /**
+ * bsdtun_frame_measure - work out the length of what precedes a packet
+ * @format: all but @preamble_len is set
+ *
+ * Context: Any.
+ */
+void bsdtun_frame_measure(struct bsdtun_format *format)
+{
+	format->preamble_len = format->header_len;
+	if (format->batch)
+		format->preamble_len += sizeof(struct tun_batch_hdr);
+	if (format->prefix == BSDTUN_PREFIX_AF)
+		format->preamble_len += sizeof(__be32);
+	else if (format->prefix == BSDTUN_PREFIX_SOCKADDR)
+		format->preamble_len += sizeof(struct sockaddr_in);
+}
+
+/**
  * bsdtun_frame_carries_other - bsdtun_frame_carries() for all but IPv4
  * @prefix: the prefix
  * @protocol: protocol of a packet, ETH_P_ value
@@ -156,150 +173,122 @@ void bsdtun_frame_keep_next_hop(struct sk_buff *skb)
 		keep_next_hop6(skb, dst);
 }
 
-static size_t prefix_len(const struct sk_buff *skb, enum bsdtun_prefix prefix)
-{
-	switch (prefix) {
-	case BSDTUN_PREFIX_AF:
-		return sizeof(__be32);
-	case BSDTUN_PREFIX_SOCKADDR:
-		if (skb->protocol == htons(ETH_P_IP))
-			return sizeof(struct sockaddr_in);
-		return sizeof(struct sockaddr_in6);
-	default:
-		return 0;
-	}
-}
-
-static size_t bare_len(const struct sk_buff *skb, struct bsdtun_format format)
-{
-	return format.header_len + prefix_len(skb, format.prefix) + skb->len;
-}
-
-/**
- * bsdtun_frame_len - length of a packet that is read, with all that precedes it
- * @skb: the packet
- * @format: what precedes it
- *
- * Context: Any.
- * Return: bytes; of a batch with what stands between it and the next.
- */
-size_t bsdtun_frame_len(const struct sk_buff *skb, struct bsdtun_format format)
-{
-	size_t len = bare_len(skb, format);
-
-	if (format.batch)
-		len = sizeof(struct tun_batch_hdr) + ALIGN(len, TUN_BATCH_ALIGN);
-	return len;
-}
-
-static void fill_sockaddr(const struct sk_buff *skb, struct sockaddr_in *sin,
-			  struct sockaddr_in6 *sin6)
+static void fill_sockaddr(const struct sk_buff *skb, void *at)
 {
 	const struct next_hop *hop = next_hop(skb);
 
 	if (skb->protocol == htons(ETH_P_IP)) {
-		sin->sin_family = AF_INET;
-		sin->sin_addr.s_addr = hop->addr4;
+		struct sockaddr_in sin = {
+			.sin_family = AF_INET,
+			.sin_addr.s_addr = hop->addr4,
+		};
+
+		memcpy(at, &sin, sizeof(sin));
 	} else {
-		sin6->sin6_family = AF_INET6;
-		sin6->sin6_addr = hop->addr6;
-		sin6->sin6_scope_id = hop->ifindex;
+		struct sockaddr_in6 sin6 = {
+			.sin6_family = AF_INET6,
+			.sin6_addr = hop->addr6,
+			.sin6_scope_id = hop->ifindex,
+		};
+
+		memcpy(at, &sin6, sizeof(sin6));
 	}
 }
 
-static int prefix_to_iter(const struct sk_buff *skb, enum bsdtun_prefix prefix,
-			  struct iov_iter *to)
+/* Not inline: only here is there something on the stack. */
+static noinline int fill_header(const struct sk_buff *skb,
+				struct bsdtun_format format, void *at)
 {
-	/* The largest comes first: it is what {} is sure to clear. */
-	union {
-		struct sockaddr_in6 sin6;
-		struct sockaddr_in sin;
-		__be32 af;
-	} p = {};
-	size_t len;
-
-	if (prefix == BSDTUN_PREFIX_AF)
-		p.af = htonl(family_of(skb->protocol));
-	else
-		fill_sockaddr(skb, &p.sin, &p.sin6);
-
-	len = min(prefix_len(skb, prefix), iov_iter_count(to));
-	return copy_to_iter(&p, len, to) == len ? 0 : -EFAULT;
-}
-
-static int header_to_iter(const struct sk_buff *skb,
-			  struct bsdtun_format format, struct iov_iter *to)
-{
-	size_t len = min_t(size_t, format.header_len, iov_iter_count(to));
 	union bsdtun_header_data data;
 	int err;
 
 	err = bsdtun_offload_describe(skb, format.header, &data);
 	if (WARN_ON_ONCE(err))
 		return err;
-	return copy_to_iter(&data, len, to) == len ? 0 : -EFAULT;
+	memcpy(at, &data, format.header_len);
+	return 0;
 }
 
-/* All of it fits, unless the file has turned to batches during the read. */
-static int batch_header_to_iter(const struct sk_buff *skb,
-				struct bsdtun_format format,
-				struct iov_iter *to)
+/* Fills in all of it, at any address. */
+static __always_inline int fill_preamble(const struct sk_buff *skb,
+					 struct bsdtun_format format,
+					 void *at, size_t len)
 {
-	struct tun_batch_hdr hdr = { .len = bare_len(skb, format) };
-	size_t len = iov_iter_count(to);
+	int err;
 
-	/* A constant length spares the checks of hardened usercopy. */
-	if (likely(len >= sizeof(hdr)))
-		return copy_to_iter(&hdr, sizeof(hdr), to) == sizeof(hdr) ? 0 : -EFAULT;
-	return copy_to_iter(&hdr, len, to) == len ? 0 : -EFAULT;
+	if (format.batch) {
+		struct tun_batch_hdr hdr = {
+			.len = len - sizeof(hdr) + skb->len,
+		};
+
+		memcpy(at, &hdr, sizeof(hdr));
+		at += sizeof(hdr);
+	}
+	if (format.header != BSDTUN_HEADER_NONE) {
+		err = fill_header(skb, format, at);
+		if (unlikely(err))
+			return err;
+		at += format.header_len;
+	}
+	if (format.prefix == BSDTUN_PREFIX_AF) {
+		__be32 af = htonl(family_of(skb->protocol));
+
+		memcpy(at, &af, sizeof(af));
+	} else if (format.prefix == BSDTUN_PREFIX_SOCKADDR) {
+		fill_sockaddr(skb, at);
+	}
+	return 0;
 }
 
-static bool has_preamble(struct bsdtun_format format)
-{
-	return format.batch || format.header != BSDTUN_HEADER_NONE ||
-	       format.prefix != BSDTUN_PREFIX_NONE;
-}
-
-/* Not inline: a bare packet needs no room for what is copied here. */
 static noinline int preamble_to_iter(const struct sk_buff *skb,
-				     struct bsdtun_format format,
+				     struct bsdtun_format format, size_t len,
 				     struct iov_iter *to)
 {
-	int err = 0;
+	u8 preamble[sizeof(struct tun_batch_hdr) +
+		    sizeof(union bsdtun_header_data) +
+		    sizeof(struct sockaddr_in6)];
+	int err;
 
-	if (format.batch)
-		err = batch_header_to_iter(skb, format, to);
-	if (!err && format.header != BSDTUN_HEADER_NONE)
-		err = header_to_iter(skb, format, to);
-	if (!err && format.prefix != BSDTUN_PREFIX_NONE)
-		err = prefix_to_iter(skb, format.prefix, to);
-	return err;
+	err = fill_preamble(skb, format, preamble, len);
+	if (err)
+		return err;
+	len = min(len, iov_iter_count(to));
+	return copy_to_iter(preamble, len, to) == len ? 0 : -EFAULT;
 }
 
-static int padding_to_iter(size_t len, struct iov_iter *to)
+/* Most packets have room for it, and are copied together with it. */
+static int push_preamble(struct sk_buff *skb, struct bsdtun_format format,
+			 struct iov_iter *to)
 {
-	len = min(ALIGN(len, TUN_BATCH_ALIGN) - len, iov_iter_count(to));
-	return !len || iov_iter_zero(len, to) == len ? 0 : -EFAULT;
+	size_t len = bsdtun_frame_preamble_len(skb, format);
+	int err;
+
+	if (unlikely(skb_headroom(skb) < len || skb_header_cloned(skb)))
+		return preamble_to_iter(skb, format, len, to);
+	err = fill_preamble(skb, format, skb->data - len, len);
+	if (likely(!err))
+		__skb_push(skb, len);
+	return err;
 }
 
 /**
  * bsdtun_frame_to_iter - copy a packet and what precedes it to the reader
- * @skb: the packet
+ * @skb: the packet, which is no good for anything else afterwards
  * @format: what precedes it
  * @to: the reader's buffers; what does not fit in is left out
  *
  * Context: Process context. May sleep.
  * Return: bytes copied, or -EFAULT.
  */
-ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
-			     struct bsdtun_format format, struct iov_iter *to)
+ssize_t bsdtun_frame_to_iter(struct sk_buff *skb, struct bsdtun_format format,
+			     struct iov_iter *to)
 {
 	size_t room = iov_iter_count(to);
-	size_t len;
+	size_t len, padding;
 	int err;
 
-	if (has_preamble(format)) {
-		err = preamble_to_iter(skb, format, to);
+	if (format.preamble_len) {
+		err = push_preamble(skb, format, to);
 		if (unlikely(err))
 			return err;
 	}
@@ -311,9 +300,15 @@ ssize_t bsdtun_frame_to_iter(const struct sk_buff *skb,
 	} else if (skb_copy_datagram_iter(skb, 0, to, len)) {
 		return -EFAULT;
 	}
-	if (unlikely(format.batch) && padding_to_iter(room - iov_iter_count(to), to))
-		return -EFAULT;
-	return room - iov_iter_count(to);
+	len = room - iov_iter_count(to);
+	if (unlikely(len % TUN_BATCH_ALIGN) && format.batch) {
+		padding = min_t(size_t, -len % TUN_BATCH_ALIGN,
+				iov_iter_count(to));
+		if (iov_iter_zero(padding, to) != padding)
+			return -EFAULT;
+		len += padding;
+	}
+	return len;
 }
 
 /* A head that fits a page, the rest in pages: no order above what is cheap. */

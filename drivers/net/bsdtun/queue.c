@@ -95,6 +95,7 @@ int bsdtun_queue_bind(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 	if (err)
 		return err;
 	queue->format = (struct bsdtun_format){ .prefix = prefix };
+	bsdtun_frame_measure(&queue->format);
 	queue->unit = bt->unit;
 	queue->index = index;
 	rcu_assign_pointer(queue->device, bt);
@@ -285,21 +286,26 @@ static bool gone(const struct bsdtun_queue *queue)
 static bool consume_batch(struct bsdtun_queue *queue, struct bsdtun_batch *batch)
 {
 	struct ptr_ring *ring = &queue->ring;
-	size_t len, room = batch->room;
+	size_t len, room = SIZE_MAX;
 	struct sk_buff *skb;
 	int max, tail, count = 0;
 	bool wake = false;
 
 	spin_lock(&ring->consumer_lock);
 	batch->format = queue->format;
-	max = batch->format.batch ? BSDTUN_FRAME_BATCH : 1;
+	max = 1;
+	if (batch->format.batch) {
+		max = BSDTUN_FRAME_BATCH;
+		room = batch->room;
+	}
 	tail = ring->consumer_tail;
 	while (count < max && (skb = __ptr_ring_peek(ring))) {
 		len = bsdtun_frame_len(skb, batch->format);
-		if (batch->format.batch && len > room)
+		if (len > room)
 			break;
 		room -= len;
-		batch->skbs[count++] = __ptr_ring_consume(ring);
+		batch->skbs[count++] = skb;
+		__ptr_ring_discard_one(ring);
 	}
 	batch->count = count;
 	if (!count && skb)
@@ -446,8 +452,9 @@ int bsdtun_queue_receive_batch(struct bsdtun_queue *queue, bool nonblock,
 	/* The wake was for a packet that is still there: another may have room. */
 	if (count == -EMSGSIZE)
 		wake_readers(queue);
-	for (i = 0; i < count; i++)
-		trace_bsdtun_dequeue(queue, batch->skbs[i]);
+	if (trace_bsdtun_dequeue_enabled())
+		for (i = 0; i < count; i++)
+			trace_bsdtun_dequeue(queue, batch->skbs[i]);
 	return count;
 }
 
@@ -700,7 +707,7 @@ void bsdtun_queue_put_back(struct bsdtun_queue *queue,
  * bsdtun_queue_set_format - change what precedes each packet
  * @queue: the queue
  * @bt: its interface
- * @format: what is to precede it
+ * @format: what is to precede it; its preamble_len is set here
  *
  * Packets that it cannot carry leave the ring: a poller must not be told of a
  * packet that no read will return.
@@ -717,6 +724,7 @@ void bsdtun_queue_set_format(struct bsdtun_queue *queue,
 	struct bsdtun_format old = queue->format;
 	struct sk_buff *skb;
 
+	bsdtun_frame_measure(&format);
 	/* The next hop is in the route, which is otherwise dropped before the
 	 * driver sees the packet. Not undone: others may have asked for it too.
 	 */
