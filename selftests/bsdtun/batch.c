@@ -340,6 +340,52 @@ TEST_F(batch, last_frame_needs_no_padding)
 	EXPECT_EQ(5, recv(self->sock, data, sizeof(data), 0));
 }
 
+/* Of all lengths about those of words, sums and padding: each is the sum's own. */
+TEST_F(batch, frames_of_every_length_arrive_but_for_a_wrong_checksum)
+{
+	unsigned char packet[512], payload[512], got[512];
+	size_t len, size;
+
+	pattern(payload, sizeof(payload));
+	for (size = 0; size <= 300; size++) {
+		len = build_udp(AF_INET, packet, payload, size);
+		append(self, packet, len);
+		packet[len - 1] ^= 1;
+		append(self, packet, len);
+		packet[len - 1] ^= 1;
+		append(self, packet, len);
+		ASSERT_EQ((ssize_t)self->len, write(self->fd, self->buf, self->len));
+		self->len = 0;
+		ASSERT_EQ((ssize_t)size, recv(self->sock, got, sizeof(got), 0));
+		EXPECT_EQ(0, memcmp(got, payload, size));
+		ASSERT_EQ((ssize_t)size, recv(self->sock, got, sizeof(got), 0));
+		EXPECT_EQ(0, memcmp(got, payload, size));
+		EXPECT_EQ(-1, recv(self->sock, got, sizeof(got), MSG_DONTWAIT));
+	}
+}
+
+TEST_F(batch, a_hole_behind_a_frame_harms_none_before_it)
+{
+	unsigned char *end = before_hole(0), *from;
+	size_t rest;
+
+	append_number(self, 0);
+	append_number(self, 1);
+	append_number(self, 2);
+	for (rest = 0; rest < FRAME; rest++) {
+		from = end - 2 * FRAME - rest;
+		memcpy(from, self->buf, 2 * FRAME + rest);
+		ASSERT_EQ(2 * (ssize_t)FRAME, write(self->fd, from, 3 * FRAME))
+			TH_LOG("%zu bytes before the hole", rest);
+		ASSERT_EQ(0, received(self->sock, 0));
+		ASSERT_EQ(1, received(self->sock, 0));
+		ASSERT_EQ(-1, write(self->fd, end - rest, FRAME));
+		ASSERT_EQ(EFAULT, errno);
+	}
+	EXPECT_EQ(-1, received(self->sock, MSG_DONTWAIT));
+	EXPECT_EQ((long long)FRAME, counter(DEV, "rx_errors_fault"));
+}
+
 TEST_F(batch, frames_may_lie_across_buffers)
 {
 	struct iovec iov[3];

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <net/if.h>
 #include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -180,6 +181,32 @@ static int xdp_redirect_program(const char *dev)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 1, .imm = link_index(dev) },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2 },
 		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return bpf_load(insns, ARRAY_SIZE(insns));
+}
+
+/* Makes any packet of 28 bytes or more this one, as far as addresses and checksums go. */
+static int xdp_readdress_program(const void *packet)
+{
+	const struct iphdr *ip = packet;
+	const struct udphdr *udp = packet + sizeof(*ip);
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 2, .src_reg = 1,
+		  .off = offsetof(struct xdp_md, data) },
+		{ .code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 3, .src_reg = 1,
+		  .off = offsetof(struct xdp_md, data_end) },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_PASS },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 4, .src_reg = 2 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 4, .imm = UDP4_HEADERS },
+		{ .code = BPF_JMP | BPF_JGT | BPF_X, .dst_reg = 4, .src_reg = 3, .off = 3 },
+		{ .code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = 2, .imm = ip->daddr,
+		  .off = offsetof(struct iphdr, daddr) },
+		{ .code = BPF_ST | BPF_MEM | BPF_H, .dst_reg = 2, .imm = ip->check,
+		  .off = offsetof(struct iphdr, check) },
+		{ .code = BPF_ST | BPF_MEM | BPF_H, .dst_reg = 2, .imm = udp->check,
+		  .off = sizeof(*ip) + offsetof(struct udphdr, check) },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
@@ -673,6 +700,22 @@ TEST_F_TIMEOUT(checklist, bug_build_skb_limit_with_xdp, 120)
 {
 	ASSERT_EQ(0, xdp_attach(DEV, xdp_program(XDP_PASS)));
 	EXPECT_EQ(0, length_sweep(self->fd, self->sock));
+	EXPECT_TRUE(works(self->fd, self->sock));
+}
+
+/* The sum that was taken of the packet is not right any more: the kernel would tell. */
+TEST_F(checklist, bug_xdp_rewrites_a_small_packet)
+{
+	unsigned char packet[128], got[64];
+	struct iphdr *ip = (void *)packet;
+	size_t len = build_udp(AF_INET, packet, "of 21 bytes, an odd 1", 21);
+
+	ASSERT_EQ(0, xdp_attach(DEV, xdp_readdress_program(packet)));
+	ip->daddr ^= htonl(0x00010203);
+	ASSERT_EQ((ssize_t)len, write(self->fd, packet, len));
+	ASSERT_EQ(21, recv(self->sock, got, sizeof(got), 0));
+	EXPECT_EQ(0, memcmp(got, packet + UDP4_HEADERS, 21));
+	ASSERT_EQ(0, xdp_attach(DEV, -1));
 	EXPECT_TRUE(works(self->fd, self->sock));
 }
 

@@ -392,6 +392,28 @@ TEST_F(write, of_a_wrong_checksum_does_not_get_through)
 	EXPECT_TRUE(nothing_arrived(self->sock));
 }
 
+/* Small ones are summed when they are copied. */
+TEST_F(write, of_every_small_size_is_judged_by_its_checksum)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	size_t len, i;
+	int size;
+
+	for (i = 0; i < ARRAY_SIZE(families); i++) {
+		for (size = 1; size <= 300; size++) {
+			len = frame(self, variant->prefix, families[i], size);
+			self->buf[len - 1] ^= 1;
+			ASSERT_EQ((ssize_t)len, write(self->fd, self->buf, len));
+			self->buf[len - 1] ^= 1;
+			ASSERT_EQ((ssize_t)len, write(self->fd, self->buf, len));
+			ASSERT_EQ(size, arrived(self)) TH_LOG("payload of %d bytes", size);
+			ASSERT_TRUE(nothing_arrived(self->sock));
+		}
+		close(self->sock);
+		self->sock = machine_ipv6();
+	}
+}
+
 TEST_F(write, of_a_stunted_packet_harms_nothing)
 {
 	size_t len, i;

@@ -242,6 +242,10 @@ static void hand_over(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 		bsdtun_drop(bt, skb, BSDTUN_RX_DOWN);
 		return;
 	}
+	/* Generic XDP changes packets, and nobody corrects their sum. */
+	if (unlikely(rcu_access_pointer(bt->dev->xdp_prog)) &&
+	    skb->ip_summed == CHECKSUM_COMPLETE)
+		skb->ip_summed = CHECKSUM_NONE;
 	skb->dev = bt->dev;
 	trace_bsdtun_write(queue, skb);
 	dev_sw_netstats_rx_add(bt->dev, skb->len);
@@ -290,19 +294,16 @@ static int apply_header(struct bsdtun_queue *queue, struct sk_buff *skb,
 	return err;
 }
 
-static struct sk_buff *packet_from_iter(struct bsdtun_queue *queue,
-					struct bsdtun_format format,
-					struct iov_iter *from)
+static struct sk_buff *finish_packet(struct bsdtun_queue *queue,
+				     struct bsdtun_format format,
+				     const union bsdtun_header_data *data,
+				     struct sk_buff *skb)
 {
-	union bsdtun_header_data data;
-	struct sk_buff *skb;
 	int err;
 
-	skb = format.batch ? bsdtun_frame_from_batch(format, &data, from) :
-			     bsdtun_frame_from_iter(format, &data, from);
 	if (likely(format.header == BSDTUN_HEADER_NONE) || IS_ERR(skb))
 		return skb;
-	err = apply_header(queue, skb, format.header, &data);
+	err = apply_header(queue, skb, format.header, data);
 	if (err) {
 		kfree_skb_reason(skb, bsdtun_drop_reason(BSDTUN_RX_ERROR_HEADER));
 		return ERR_PTR(err);
@@ -310,16 +311,39 @@ static struct sk_buff *packet_from_iter(struct bsdtun_queue *queue,
 	return skb;
 }
 
-/* The same, in their order. Returns 0 or -EIO. */
-static int deliver_batch(struct bsdtun_queue *queue, struct sk_buff_head *packets)
+/* Packets that go to the stack together, linked by their next. */
+struct chain {
+	struct sk_buff *first;
+	struct sk_buff **end;
+	int count;
+};
+
+static void chain_init(struct chain *chain)
 {
+	chain->end = &chain->first;
+	chain->count = 0;
+}
+
+static void chain_add(struct chain *chain, struct sk_buff *skb)
+{
+	*chain->end = skb;
+	chain->end = &skb->next;
+	chain->count++;
+}
+
+/* The same, in their order, but that TCP comes behind the others. Returns 0 or -EIO. */
+static int deliver_chain(struct bsdtun_queue *queue, struct chain *chain)
+{
+	struct sk_buff *skb, *next = chain->first;
 	struct bsdtun_device *bt;
-	struct sk_buff *skb;
 	int err = 0;
 
+	*chain->end = NULL;
 	local_bh_disable();
 	bt = rcu_dereference_bh(queue->device);
-	while ((skb = __skb_dequeue(packets))) {
+	while ((skb = next)) {
+		next = skb->next;
+		skb_mark_not_on_list(skb);
 		if (unlikely(!bt)) {
 			kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
 			err = -EIO;
@@ -328,6 +352,7 @@ static int deliver_batch(struct bsdtun_queue *queue, struct sk_buff_head *packet
 		}
 	}
 	local_bh_enable();
+	chain_init(chain);
 	return err;
 }
 
@@ -337,23 +362,27 @@ static noinline ssize_t write_batch(struct bsdtun_queue *queue,
 				    struct iov_iter *from)
 {
 	size_t taken = 0, len = iov_iter_count(from);
-	struct sk_buff_head packets;
-	struct sk_buff *skb;
+	struct bsdtun_frame_next next = {};
+	union bsdtun_header_data data;
 	int err, refused = 0;
+	struct sk_buff *skb;
+	struct chain chain;
 
-	__skb_queue_head_init(&packets);
+	chain_init(&chain);
 	while (taken < len && !refused) {
-		skb = packet_from_iter(queue, format, from);
+		skb = bsdtun_frame_from_iter(format, &data, &next, from);
+		skb = finish_packet(queue, format, &data, skb);
 		if (IS_ERR(skb)) {
 			refused = PTR_ERR(skb);
 		} else {
 			taken = len - iov_iter_count(from);
-			__skb_queue_tail(&packets, skb);
-			if (skb_queue_len(&packets) < BSDTUN_FRAME_BATCH &&
-			    taken < len)
+			if (next.is_read)
+				taken -= sizeof(next.hdr);
+			chain_add(&chain, skb);
+			if (chain.count < BSDTUN_FRAME_BATCH && taken < len)
 				continue;
 		}
-		err = deliver_batch(queue, &packets);
+		err = deliver_chain(queue, &chain);
 		if (err)
 			return err;
 	}
@@ -367,6 +396,7 @@ static ssize_t chardev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct bsdtun_queue *queue = iocb->ki_filp->private_data;
 	size_t len = iov_iter_count(from);
+	union bsdtun_header_data data;
 	struct bsdtun_format format;
 	struct sk_buff *skb;
 	int err;
@@ -383,7 +413,8 @@ static ssize_t chardev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return write_batch(queue, format, from);
 	}
 
-	skb = packet_from_iter(queue, format, from);
+	skb = bsdtun_frame_from_iter(format, &data, NULL, from);
+	skb = finish_packet(queue, format, &data, skb);
 	if (IS_ERR(skb)) {
 		lose(queue, NULL, cause_of(PTR_ERR(skb)));
 		return PTR_ERR(skb);

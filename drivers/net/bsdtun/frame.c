@@ -11,11 +11,15 @@
 #include <linux/ipv6.h>
 #include <linux/socket.h>
 #include <linux/uio.h>
+#include <net/checksum.h>
 #include <net/dst.h>
 #include <net/ip6_fib.h>
 #include <net/ip6_route.h>
 #include <net/route.h>
 #include <uapi/linux/bsdtun.h>
+
+/* Longer ones are dearer to sum than to copy, and may only pass through. */
+#define SUMMED_MAX		256
 
 /* AF_INET6 of OpenBSD and NetBSD, of DragonFly and FreeBSD, of macOS. */
 #define AF_INET6_OPENBSD	24
@@ -311,21 +315,31 @@ ssize_t bsdtun_frame_to_iter(struct sk_buff *skb, struct bsdtun_format format,
 	return len;
 }
 
+/* Of this CPU's page fragments and of the skbs that NAPI keeps, which is less work
+ * than two allocations.
+ */
+static struct sk_buff *alloc_small_packet(size_t size)
+{
+	struct sk_buff *skb = NULL;
+	void *head;
+
+	local_bh_disable();
+	head = napi_alloc_frag(size);
+	if (likely(head)) {
+		skb = napi_build_skb(head, size);
+		if (unlikely(!skb))
+			skb_free_frag(head);
+	}
+	local_bh_enable();
+	return skb;
+}
+
 /* A head that fits a page, the rest in pages: no order above what is cheap. */
-static struct sk_buff *alloc_packet(size_t len)
+static noinline struct sk_buff *alloc_large_packet(size_t len)
 {
 	size_t head = min_t(size_t, len, SKB_MAX_HEAD(NET_SKB_PAD));
 	struct sk_buff *skb;
 	int err;
-
-	if (likely(len == head)) {
-		skb = alloc_skb(NET_SKB_PAD + len, GFP_KERNEL);
-		if (unlikely(!skb))
-			return NULL;
-		skb_reserve(skb, NET_SKB_PAD);
-		__skb_put(skb, len);
-		return skb;
-	}
 
 	skb = alloc_skb_with_frags(NET_SKB_PAD + head, len - head,
 				   PAGE_ALLOC_COSTLY_ORDER, &err, GFP_KERNEL);
@@ -339,37 +353,99 @@ static struct sk_buff *alloc_packet(size_t len)
 	return skb;
 }
 
-/* Copies what precedes the packet. Returns 0 or a negative errno. */
-static int preamble_from_iter(struct bsdtun_format format,
-			      union bsdtun_header_data *data, __be16 *protocol,
-			      struct iov_iter *from)
+/* If it is all one piece there is room for @ahead bytes more. */
+static struct sk_buff *alloc_packet(size_t len, size_t ahead)
 {
-	size_t len = format.header_len;
+	size_t room = NET_SKB_PAD + len + ahead;
+	struct sk_buff *skb;
+
+	if (unlikely(SKB_HEAD_ALIGN(room) > PAGE_SIZE))
+		return alloc_large_packet(len);
+
+	skb = alloc_small_packet(SKB_HEAD_ALIGN(room));
+	if (unlikely(!skb))
+		skb = alloc_skb(room, GFP_KERNEL);
+	if (unlikely(!skb))
+		return NULL;
+	skb_reserve(skb, NET_SKB_PAD);
+	__skb_put(skb, len);
+	return skb;
+}
+
+/* Copies what precedes the packet. Returns 0 or a negative errno. */
+static noinline int preamble_from_iter(struct bsdtun_format format,
+				       union bsdtun_header_data *data,
+				       __be16 *protocol, struct iov_iter *from)
+{
 	__be32 af;
 
-	if (format.prefix == BSDTUN_PREFIX_AF)
-		len += sizeof(af);
-	if (iov_iter_count(from) <= len || iov_iter_count(from) > len + TUNMRU)
-		return -EIO;
-
-	if (format.header != BSDTUN_HEADER_NONE &&
-	    !copy_from_iter_full(data, format.header_len, from))
+	if (!copy_from_iter_full(data, format.header_len, from))
 		return -EFAULT;
-	if (format.prefix == BSDTUN_PREFIX_AF) {
-		if (!copy_from_iter_full(&af, sizeof(af), from))
-			return -EFAULT;
-		*protocol = protocol_of(ntohl(af));
-		if (!*protocol)
-			return -EAFNOSUPPORT;
+	if (format.prefix != BSDTUN_PREFIX_AF)
+		return 0;
+	if (!copy_from_iter_full(&af, sizeof(af), from))
+		return -EFAULT;
+	*protocol = protocol_of(ntohl(af));
+	return *protocol ? 0 : -EAFNOSUPPORT;
+}
+
+/* Copies a packet and @ahead bytes that follow it; returns how many it were. Small
+ * ones are summed on the way if @sum, which costs less than the checks of
+ * hardened usercopy, and spares the sum that a socket would take.
+ */
+static size_t copy_packet(struct sk_buff *skb, size_t ahead, bool sum,
+			  struct iov_iter *from)
+{
+	size_t len = skb->len;
+	__wsum csum = 0;
+
+	if (unlikely(skb_is_nonlinear(skb)))
+		return skb_copy_datagram_from_iter(skb, 0, from, len) ? 0 : len;
+	if (len <= SUMMED_MAX && sum &&
+	    csum_and_copy_from_iter_full(skb->data, len + ahead, &csum, from)) {
+		if (ahead)
+			csum = csum_block_sub(csum,
+					      csum_partial(skb->data + len,
+							   ahead, 0), len);
+		skb->csum = csum;
+		skb->ip_summed = CHECKSUM_COMPLETE;
+		return len + ahead;
 	}
+	return copy_from_iter(skb->data, len + ahead, from);
+}
+
+static int batch_header_from_iter(struct bsdtun_frame_next *next,
+				  struct iov_iter *from)
+{
+	if (!next->is_read) {
+		if (iov_iter_count(from) < sizeof(next->hdr))
+			return -EIO;
+		if (!copy_from_iter_full(&next->hdr, sizeof(next->hdr), from))
+			return -EFAULT;
+	}
+	next->is_read = false;
+	if (next->hdr.reserved)
+		return -EINVAL;
+	if (!next->hdr.len || next->hdr.len > iov_iter_count(from))
+		return -EIO;
 	return 0;
 }
 
-static bool copy_packet(struct sk_buff *skb, struct iov_iter *from)
+/* Goes on behind a frame. @copied bytes that follow it were copied with it: if they
+ * are all that was asked for, the header of the next is there.
+ */
+static void frame_end(const struct sk_buff *skb, size_t padding, size_t copied,
+		      size_t asked, struct bsdtun_frame_next *next,
+		      struct iov_iter *from)
 {
-	if (likely(!skb_is_nonlinear(skb)))
-		return copy_from_iter_full(skb->data, skb->len, from);
-	return !skb_copy_datagram_from_iter(skb, 0, from, skb->len);
+	if (likely(copied && copied == asked)) {
+		memcpy(&next->hdr, skb_tail_pointer(skb) + padding,
+		       sizeof(next->hdr));
+		next->is_read = true;
+	} else {
+		iov_iter_revert(from, copied);
+		iov_iter_advance(from, min(padding, iov_iter_count(from)));
+	}
 }
 
 static struct sk_buff *lose(struct sk_buff *skb, enum bsdtun_counter cause,
@@ -384,78 +460,69 @@ static struct sk_buff *lose(struct sk_buff *skb, enum bsdtun_counter cause,
  * @format: what precedes the packet
  * @data: filled in: the header of offloads, if there is one; the caller is to
  *	apply it, once the packet has its device
- * @from: the writer's buffers, at least one byte; all of it is the packet
+ * @next: of a batch: what was read of this frame already, zero at first, and
+ *	then of the one behind it
+ * @from: the writer's buffers, at least one byte: one frame, or those of a batch,
+ *	and then past the frame and what was read of the next
  *
  * Context: Process context. May sleep.
  * Return: the packet, with protocol and header offsets set, or ERR_PTR():
  * -EIO if it is longer than %TUNMRU, what precedes it is cut short or nothing
- * stands behind that; -EAFNOSUPPORT if the address family or IP version is none
- * that is carried; -EFAULT; -ENOBUFS if memory is short. DragonFly: tunwrite().
+ * stands behind that, or less is there than a batch's frame should have;
+ * -EAFNOSUPPORT if the address family or IP version is none that is carried;
+ * -EINVAL if reserved is not 0; -EFAULT; -ENOBUFS if memory is short.
+ * DragonFly: tunwrite().
  */
 struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
 				       union bsdtun_header_data *data,
+				       struct bsdtun_frame_next *next,
 				       struct iov_iter *from)
 {
+	size_t len = iov_iter_count(from), before = format.header_len;
+	size_t padding = 0, ahead = 0, copied;
 	__be16 protocol = 0;
 	struct sk_buff *skb;
-	size_t len;
 	int err;
 
-	err = preamble_from_iter(format, data, &protocol, from);
-	if (err)
-		return ERR_PTR(err);
+	if (format.batch) {
+		err = batch_header_from_iter(next, from);
+		if (unlikely(err))
+			return ERR_PTR(err);
+		/* The header behind it is copied with the packet. */
+		len = next->hdr.len;
+		padding = -len % TUN_BATCH_ALIGN;
+		if (iov_iter_count(from) - len >= padding + sizeof(next->hdr))
+			ahead = padding + sizeof(next->hdr);
+	}
 
-	len = iov_iter_count(from);
-	skb = alloc_packet(len);
-	if (!skb)
+	if (format.prefix == BSDTUN_PREFIX_AF)
+		before += sizeof(__be32);
+	if (unlikely(len <= before || len - before > TUNMRU))
+		return ERR_PTR(-EIO);
+	if (before) {
+		err = preamble_from_iter(format, data, &protocol, from);
+		if (unlikely(err))
+			return ERR_PTR(err);
+		len -= before;
+	}
+
+	skb = alloc_packet(len, ahead);
+	if (unlikely(!skb))
 		return ERR_PTR(-ENOBUFS);
-	if (unlikely(!copy_packet(skb, from)))
+	copied = copy_packet(skb, ahead, format.header == BSDTUN_HEADER_NONE,
+			     from);
+	if (unlikely(copied < len))
 		return lose(skb, BSDTUN_RX_ERROR_FAULT, -EFAULT);
+	if (format.batch)
+		frame_end(skb, padding, copied - len, ahead, next, from);
 
 	if (format.prefix != BSDTUN_PREFIX_AF)
 		protocol = protocol_of_version(skb->data[0]);
-	if (!protocol)
+	if (unlikely(!protocol))
 		return lose(skb, BSDTUN_RX_ERROR_FAMILY, -EAFNOSUPPORT);
 
 	skb->protocol = protocol;
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
-	return skb;
-}
-
-/**
- * bsdtun_frame_from_batch - make a packet of the next frame of a batch
- * @format: what precedes the packet
- * @data: filled in, as by bsdtun_frame_from_iter()
- * @from: the writer's buffers, at least one byte; past the frame on success
- *
- * Context: Process context. May sleep.
- * Return: as bsdtun_frame_from_iter(); -EINVAL if reserved is not 0, -EIO also
- * if less is there than the frame should have.
- */
-struct sk_buff *bsdtun_frame_from_batch(struct bsdtun_format format,
-					union bsdtun_header_data *data,
-					struct iov_iter *from)
-{
-	struct tun_batch_hdr hdr;
-	struct sk_buff *skb;
-	size_t rest;
-
-	if (iov_iter_count(from) < sizeof(hdr))
-		return ERR_PTR(-EIO);
-	if (!copy_from_iter_full(&hdr, sizeof(hdr), from))
-		return ERR_PTR(-EFAULT);
-	if (hdr.reserved)
-		return ERR_PTR(-EINVAL);
-	rest = iov_iter_count(from);
-	if (!hdr.len || hdr.len > rest)
-		return ERR_PTR(-EIO);
-
-	iov_iter_truncate(from, hdr.len);
-	skb = bsdtun_frame_from_iter(format, data, from);
-	iov_iter_reexpand(from, rest - hdr.len);
-	if (!IS_ERR(skb))
-		iov_iter_advance(from, min_t(size_t, iov_iter_count(from),
-					     -hdr.len % TUN_BATCH_ALIGN));
 	return skb;
 }

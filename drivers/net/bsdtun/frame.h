@@ -49,6 +49,16 @@ struct bsdtun_format {
 	u8 offloads;
 } __aligned(4);
 
+/**
+ * struct bsdtun_frame_next - the next frame of a batch that is written
+ * @hdr: its header
+ * @is_read: whether it has been read
+ */
+struct bsdtun_frame_next {
+	struct tun_batch_hdr hdr;
+	bool is_read;
+};
+
 /* What people call them; enum bsdtun_framing is the index. */
 extern const char * const bsdtun_frame_names[];
 
@@ -59,10 +69,8 @@ ssize_t bsdtun_frame_to_iter(struct sk_buff *skb, struct bsdtun_format format,
 			     struct iov_iter *to);
 struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
 				       union bsdtun_header_data *data,
+				       struct bsdtun_frame_next *next,
 				       struct iov_iter *from);
-struct sk_buff *bsdtun_frame_from_batch(struct bsdtun_format format,
-					union bsdtun_header_data *data,
-					struct iov_iter *from);
 
 /**
  * bsdtun_frame_carries - whether a prefix can tell the reader of a protocol
