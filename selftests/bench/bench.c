@@ -3,7 +3,10 @@
  * bench [ROW...]: the same work done through bsdtun and through Linux's tun, in
  * instructions a packet; see "run". Each row is a line of tab-separated fields: its
  * name, the floor (what the calls cost by themselves) or "-", tun, bsdtun, and what
- * bsdtun is to reach of tun.
+ * bsdtun is to reach of tun. A line before it, that begins with "@row", has its name,
+ * which one it is, and how many there are.
+ *
+ * bench -p ROW DRIVER: only the bursts of a row, for "profile", which is told when it may begin.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -219,6 +222,26 @@ static uint64_t burst_wake(struct machine *m)
 	return begin;
 }
 
+/* Bursts for as long as it takes to have some of them traced. In the trace one begins after
+ * getpgid() and now(), and ends with now().
+ */
+static void profile(const struct driver *driver, enum how how, size_t payload,
+		    uint64_t (*burst)(struct machine *m))
+{
+	struct machine m = { .driver = driver, .how = how, .payload = payload };
+	int i;
+
+	machine_open(&m);
+	for (i = 0; i < 60 * ROUNDS; i++) {
+		if (i == ROUNDS)
+			puts("@ready");
+		fflush(stdout);
+		getpgid(0);
+		burst(&m);
+	}
+	machine_close(&m);
+}
+
 static double measure(const struct driver *driver, enum how how, size_t payload,
 		      uint64_t (*burst)(struct machine *m))
 {
@@ -299,17 +322,25 @@ static void run_row(const struct row *row)
 	      measure(&bsdtun, row->how, row->payload, row->burst), row->target);
 }
 
-int main(int argc, char **argv)
+static int profile_row(const char *name, const char *driver)
+{
+	const struct row *row;
+
+	for (row = rows; row < rows + sizeof(rows) / sizeof(*rows); row++)
+		if (!strcmp(row->name, name)) {
+			if (!strcmp(driver, tun.name))
+				profile(&tun, PLAIN, row->payload, row->burst_tun);
+			else
+				profile(&bsdtun, row->how, row->payload, row->burst);
+			return 0;
+		}
+	errx(1, "%s: no such row", name);
+}
+
+static void run_tcp(void)
 {
 	struct tcp_cost cost[2], plain;
-	size_t i;
 
-	(void)argc;
-	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		if (is_wanted(rows[i].name, argv + 1))
-			run_row(&rows[i]);
-	if (!is_wanted("tcp", argv + 1))
-		return 0;
 	plain = tcp_measure(&tun, PLAIN);
 	cost[0] = tcp_measure(&bsdtun, BATCH);
 	print("tcp-in", 0, plain.in, cost[0].in, 0.40);
@@ -319,5 +350,29 @@ int main(int argc, char **argv)
 	print("gso-in", 0, cost[0].in, cost[1].in, 0.95);
 	print("gso-out-plain", 0, plain.out, cost[1].out, 0.15);
 	print("gso-in-plain", 0, plain.in, cost[1].in, 0.15);
+}
+
+#define ROWS	(sizeof(rows) / sizeof(*rows))
+
+int main(int argc, char **argv)
+{
+	size_t i, count = 0, nth = 0;
+
+	if (argc == 4 && !strcmp(argv[1], "-p"))
+		return profile_row(argv[2], argv[3]);
+	for (i = 0; i <= ROWS; i++)
+		count += is_wanted(i < ROWS ? rows[i].name : "tcp", argv + 1);
+	for (i = 0; i <= ROWS; i++) {
+		const char *name = i < ROWS ? rows[i].name : "tcp";
+
+		if (!is_wanted(name, argv + 1))
+			continue;
+		printf("@row\t%s\t%zu\t%zu\n", name, ++nth, count);
+		fflush(stdout);
+		if (i < ROWS)
+			run_row(&rows[i]);
+		else
+			run_tcp();
+	}
 	return 0;
 }
