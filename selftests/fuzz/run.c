@@ -180,6 +180,8 @@ void run_init(void)
 	int ignored[] = { SIGIO, SIGPIPE, SIGRTMIN, SIGURG };
 	unsigned int i;
 
+	/* Signals to the group of a program are not for who has started this. */
+	setpgid(0, 0);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		      -1, 0);
 	if (shared == MAP_FAILED)
