@@ -95,6 +95,7 @@ help:
 	@echo "make fuzz            a coverage-guided fuzzer on such a kernel, for BSDTUN_SECONDS=600"
 	@echo "make bench           instructions a packet, beside Linux's tun; KERNELS=6.12"
 	@echo "    ROWS=\"echo wake\"   only these"
+	@echo "    KEEP=1               keep these figures in Documentation, for later ones to be compared with"
 	@echo "make planted         plant bugs, and see the checkers of those kernels find each"
 	@echo "    BUGS=\"kasan rcu\"    only these (see selftests/planted/bugs)"
 	@echo "make shell           a shell in such a machine, the module loaded; KERNEL=6.12"
