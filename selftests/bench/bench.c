@@ -4,7 +4,8 @@
  * instructions a packet; see "run". Each row is a line of tab-separated fields: its
  * name, the floor (what the calls cost by themselves) or "-", tun, bsdtun, and what
  * bsdtun is to reach of tun. A line before it, that begins with "@row", has its name,
- * which one it is, and how many there are.
+ * which one it is, and how many there are. The row "many" is a table of its own, only
+ * for people, and only made if it is asked for.
  *
  * bench -p ROW DRIVER: only the bursts of a row, for "profile", which is told when it may begin.
  */
@@ -35,15 +36,6 @@
 
 static unsigned char buf[BATCH_ROOM];
 
-/* A device, its interface up, and a socket whose packets come out of it. */
-struct machine {
-	const struct driver *driver;
-	int fd;
-	int sock;
-	size_t payload;
-	enum how how;
-};
-
 static void machine_open(struct machine *m)
 {
 	netns_enter();
@@ -63,7 +55,7 @@ static void machine_close(struct machine *m)
 	link_del(m->driver->interface[0]);
 }
 
-static void send_burst(struct machine *m)
+void send_burst(struct machine *m)
 {
 	static const char payload[2048];
 	int i;
@@ -290,6 +282,7 @@ static const struct row {
 	{ "batch-write-64", 64 - 28, BATCH, burst_batch_write, burst_write, NULL, 0.60 },
 	{ "echo", 64 - 28, PLAIN, burst_echo, burst_echo, NULL, 0.92 },
 	{ "wake", 64 - 28, PLAIN, burst_wake, burst_wake, NULL, 0.95 },
+	{ "uring", 64 - 28, PLAIN, burst_uring, burst_uring, NULL, 0.85 },
 };
 
 static void print(const char *name, double floor, double tun_cost, double cost, double target)
@@ -360,6 +353,10 @@ int main(int argc, char **argv)
 
 	if (argc == 4 && !strcmp(argv[1], "-p"))
 		return profile_row(argv[2], argv[3]);
+	if (argc > 1 && !strcmp(argv[1], "many")) {
+		many_measure();
+		return 0;
+	}
 	for (i = 0; i <= ROWS; i++)
 		count += is_wanted(i < ROWS ? rows[i].name : "tcp", argv + 1);
 	for (i = 0; i <= ROWS; i++) {

@@ -25,11 +25,26 @@ struct driver {
 
 extern const struct driver bsdtun, tun;
 
+/* A device, its interface up, and a socket whose packets come out of it. */
+struct machine {
+	const struct driver *driver;
+	int fd;
+	int sock;
+	size_t payload;
+	enum how how;
+};
+
 #define BURST		64
 #define BATCH_ROOM	(512 << 10)
 
 /* Nanoseconds, which under QEMU's -icount shift=0 are instructions. */
 uint64_t now(void);
+
+/* The socket of a machine sends BURST packets. */
+void send_burst(struct machine *m);
+
+/* uring.c: what reading them costs. */
+uint64_t burst_uring(struct machine *m);
 
 /* tcp.c: instructions for each segment's worth of payload of one connection through two
  * devices, in the calls that read from the one (out) or write to the other (in).
@@ -40,5 +55,8 @@ struct tcp_cost {
 };
 
 struct tcp_cost tcp_measure(const struct driver *driver, enum how by);
+
+/* many.c: prints what few and many interfaces cost each. */
+void many_measure(void);
 
 #endif /* BSDTUN_BENCH_H */
