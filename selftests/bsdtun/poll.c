@@ -83,8 +83,8 @@ static int ready_by_epoll(int fd, int wanted, int timeout)
 	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
 		return -1;
 	ret = epoll_wait(epoll, &event, 1, timeout);
-	/* Level: it says so again. */
-	if (ret == 1 && epoll_wait(epoll, &event, 1, 0) != 1)
+	/* Level: it says so again, where nobody else reads meanwhile. */
+	if (ret == 1 && !timeout && epoll_wait(epoll, &event, 1, 0) != 1)
 		ret = -1;
 	close(epoll);
 	return ret == 1 ? ready_of(event.events) : ret;
