@@ -364,6 +364,69 @@ TEST_F(batch, frames_of_every_length_arrive_but_for_a_wrong_checksum)
 	}
 }
 
+/* About as long as a page a packet has no room for what is copied with it. What would be
+ * written there instead, the header of a frame of odd length, is the packet's own.
+ */
+TEST_F(batch, frames_about_as_long_as_a_page_harm_none)
+{
+	static unsigned char packet[70000], payload[70000], got[70000];
+	const int page = getpagesize();
+	size_t len, size;
+
+	pattern(payload, sizeof(payload));
+	for (size = page - 500; size < (size_t)page + 20; size++) {
+		len = build_udp(AF_INET, packet, payload, size);
+		append(self, packet, len);
+		append(self, packet, build_udp(AF_INET, packet, payload, 13));
+		ASSERT_EQ((ssize_t)self->len, write(self->fd, self->buf, self->len));
+		self->len = 0;
+		ASSERT_EQ((ssize_t)size, recv(self->sock, got, sizeof(got), 0));
+		ASSERT_EQ(0, memcmp(got, payload, size)) TH_LOG("payload of %zu bytes", size);
+		ASSERT_EQ(13, recv(self->sock, got, sizeof(got), 0));
+	}
+}
+
+/* Of a header that is refused, or that lies in a packet's way, a packet before it shows nothing. */
+TEST_F(batch, a_header_that_is_refused_harms_no_long_packet_before_it)
+{
+	static unsigned char packet[70000], payload[70000], got[70000];
+	const int page = getpagesize();
+	size_t len, size;
+
+	pattern(payload, sizeof(payload));
+	for (size = page - 500; size < (size_t)page + 20; size++) {
+		len = build_udp(AF_INET, packet, payload, size);
+		append(self, packet, len);
+		len = self->len;
+		*header_at(self, len) = (struct tun_batch_hdr){ .len = 0x00ff0000, .reserved = -1 };
+		ASSERT_EQ((ssize_t)len, write(self->fd, self->buf, len + HEADER));
+		self->len = 0;
+		ASSERT_EQ((ssize_t)size, recv(self->sock, got, sizeof(got), 0));
+		ASSERT_EQ(0, memcmp(got, payload, size));
+	}
+}
+
+/* A batch is handed over in pieces: what is refused right behind one. */
+TEST_F(batch, a_frame_refused_behind_a_full_batch_is_the_only_one)
+{
+	int again, i;
+
+	for (again = 1; again <= 2; again++) {
+		for (i = 0; i < again * MANY; i++)
+			append_number(self, i);
+		header_at(self, self->len)->len = 0;
+		ASSERT_EQ((ssize_t)self->len, write(self->fd, self->buf, self->len + HEADER));
+		for (i = 0; i < again * MANY; i++)
+			ASSERT_EQ(i, received(self->sock, 0));
+		EXPECT_EQ(-1, received(self->sock, MSG_DONTWAIT));
+		ASSERT_EQ((ssize_t)self->len, write(self->fd, self->buf, self->len + 4));
+		for (i = 0; i < again * MANY; i++)
+			ASSERT_EQ(i, received(self->sock, 0));
+		EXPECT_EQ(-1, received(self->sock, MSG_DONTWAIT));
+		self->len = 0;
+	}
+}
+
 TEST_F(batch, a_hole_behind_a_frame_harms_none_before_it)
 {
 	unsigned char *end = before_hole(0), *from;

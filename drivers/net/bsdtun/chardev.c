@@ -320,12 +320,14 @@ struct chain {
 
 static void chain_init(struct chain *chain)
 {
+	chain->first = NULL;
 	chain->end = &chain->first;
 	chain->count = 0;
 }
 
 static void chain_add(struct chain *chain, struct sk_buff *skb)
 {
+	skb->next = NULL;
 	*chain->end = skb;
 	chain->end = &skb->next;
 	chain->count++;
@@ -338,7 +340,6 @@ static int deliver_chain(struct bsdtun_queue *queue, struct chain *chain)
 	struct bsdtun_device *bt;
 	int err = 0;
 
-	*chain->end = NULL;
 	local_bh_disable();
 	bt = rcu_dereference_bh(queue->device);
 	while ((skb = next)) {

@@ -30,6 +30,12 @@
 #define kvzalloc_objs(obj, n)	kvcalloc(n, sizeof(obj), GFP_KERNEL)
 #endif
 
+/* 6.3 */
+#ifndef SKB_HEAD_ALIGN
+#define SKB_HEAD_ALIGN(X)						\
+	(SKB_DATA_ALIGN(X) + SKB_DATA_ALIGN(sizeof(struct skb_shared_info)))
+#endif
+
 /* 6.7 */
 #ifndef HAVE_SKB_DROP_REASON_QUEUE_PURGE
 #define SKB_DROP_REASON_QUEUE_PURGE	SKB_DROP_REASON_DEV_READY

@@ -199,7 +199,7 @@ static void fill_sockaddr(const struct sk_buff *skb, void *at)
 	}
 }
 
-/* Not inline: only here is there something on the stack. */
+/* Not inline: others need no room on the stack for it. */
 static noinline int fill_header(const struct sk_buff *skb,
 				struct bsdtun_format format, void *at)
 {
@@ -353,7 +353,7 @@ static noinline struct sk_buff *alloc_large_packet(size_t len)
 	return skb;
 }
 
-/* If it is all one piece there is room for @ahead bytes more. */
+/* With room for @ahead bytes more, unless it is about as long as a page or longer. */
 static struct sk_buff *alloc_packet(size_t len, size_t ahead)
 {
 	size_t room = NET_SKB_PAD + len + ahead;
@@ -509,6 +509,9 @@ struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
 	skb = alloc_packet(len, ahead);
 	if (unlikely(!skb))
 		return ERR_PTR(-ENOBUFS);
+	/* One about as long as a page has no room behind it. */
+	if (unlikely(skb_tailroom(skb) < ahead))
+		ahead = 0;
 	copied = copy_packet(skb, ahead, format.header == BSDTUN_HEADER_NONE,
 			     from);
 	if (unlikely(copied < len))

@@ -395,11 +395,12 @@ static bool take_packet(struct bsdtun_queue *queue, void *result)
  * @queue: the queue
  * @nonblock: do not wait for it
  *
- * Readers wait exclusively: one packet wakes one of them.
+ * For whom bsdtun_queue_receive() had none. Readers wait exclusively: one packet
+ * wakes one of them.
  *
  * Context: Process context. May sleep unless @nonblock.
- * Return: the packet, or ERR_PTR(): -EAGAIN if there is none, -ERESTARTSYS
- * if a signal came, -EIO if the interface is gone.
+ * Return: the packet, or ERR_PTR(): -EAGAIN if @nonblock, -ERESTARTSYS if a
+ * signal came, -EIO if the interface is gone.
  */
 struct bsdtun_packet bsdtun_queue_wait(struct bsdtun_queue *queue, bool nonblock)
 {
@@ -439,7 +440,7 @@ static int wait_for_batch(struct bsdtun_queue *queue, bool nonblock,
  * @batch: @room is given, the rest filled in
  *
  * Context: Process context. May sleep unless @nonblock.
- * Return: their number, or a negative errno: as bsdtun_queue_receive(), and
+ * Return: their number, or a negative errno: as bsdtun_queue_wait(), and
  * -EMSGSIZE if there is no room for the first.
  */
 int bsdtun_queue_receive_batch(struct bsdtun_queue *queue, bool nonblock,
