@@ -151,7 +151,6 @@ static bool is_nonblocking(const struct kiocb *iocb)
 static noinline ssize_t read_batch(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct bsdtun_queue *queue = iocb->ki_filp->private_data;
-	struct bsdtun_format format;
 	struct bsdtun_batch batch;
 	ssize_t len, total = 0;
 	int count, i;
@@ -161,9 +160,8 @@ static noinline ssize_t read_batch(struct kiocb *iocb, struct iov_iter *to)
 	if (count < 0)
 		return count;
 
-	format = batch.format;
 	for (i = 0; i < count; i++) {
-		len = bsdtun_frame_to_iter(batch.skbs[i], format, to);
+		len = bsdtun_frame_to_iter(batch.skbs[i], batch.format, to);
 		if (unlikely(len < 0)) {
 			lose(queue, batch.skbs[i], BSDTUN_TX_FAULT);
 			if (i + 1 < count)
@@ -311,40 +309,16 @@ static struct sk_buff *finish_packet(struct bsdtun_queue *queue,
 	return skb;
 }
 
-/* Packets that go to the stack together, linked by their next. */
-struct chain {
-	struct sk_buff *first;
-	struct sk_buff **end;
-	int count;
-};
-
-static void chain_init(struct chain *chain)
-{
-	chain->first = NULL;
-	chain->end = &chain->first;
-	chain->count = 0;
-}
-
-static void chain_add(struct chain *chain, struct sk_buff *skb)
-{
-	skb->next = NULL;
-	*chain->end = skb;
-	chain->end = &skb->next;
-	chain->count++;
-}
-
 /* The same, in their order, but that TCP comes behind the others. Returns 0 or -EIO. */
-static int deliver_chain(struct bsdtun_queue *queue, struct chain *chain)
+static int deliver_batch(struct bsdtun_queue *queue, struct sk_buff_head *packets)
 {
-	struct sk_buff *skb, *next = chain->first;
 	struct bsdtun_device *bt;
+	struct sk_buff *skb;
 	int err = 0;
 
 	local_bh_disable();
 	bt = rcu_dereference_bh(queue->device);
-	while ((skb = next)) {
-		next = skb->next;
-		skb_mark_not_on_list(skb);
+	while ((skb = __skb_dequeue(packets))) {
 		if (unlikely(!bt)) {
 			kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
 			err = -EIO;
@@ -353,7 +327,6 @@ static int deliver_chain(struct bsdtun_queue *queue, struct chain *chain)
 		}
 	}
 	local_bh_enable();
-	chain_init(chain);
 	return err;
 }
 
@@ -365,11 +338,11 @@ static noinline ssize_t write_batch(struct bsdtun_queue *queue,
 	size_t taken = 0, len = iov_iter_count(from);
 	struct bsdtun_frame_next next = {};
 	union bsdtun_header_data data;
+	struct sk_buff_head packets;
 	int err, refused = 0;
 	struct sk_buff *skb;
-	struct chain chain;
 
-	chain_init(&chain);
+	__skb_queue_head_init(&packets);
 	while (taken < len && !refused) {
 		skb = bsdtun_frame_from_iter(format, &data, &next, from);
 		skb = finish_packet(queue, format, &data, skb);
@@ -379,11 +352,12 @@ static noinline ssize_t write_batch(struct bsdtun_queue *queue,
 			taken = len - iov_iter_count(from);
 			if (next.is_read)
 				taken -= sizeof(next.hdr);
-			chain_add(&chain, skb);
-			if (chain.count < BSDTUN_FRAME_BATCH && taken < len)
+			__skb_queue_tail(&packets, skb);
+			if (skb_queue_len(&packets) < BSDTUN_FRAME_BATCH &&
+			    taken < len)
 				continue;
 		}
-		err = deliver_chain(queue, &chain);
+		err = deliver_batch(queue, &packets);
 		if (err)
 			return err;
 	}

@@ -351,12 +351,15 @@ struct bsdtun_packet bsdtun_queue_receive(struct bsdtun_queue *queue)
  * that somebody else has to read then.
  */
 static __always_inline int
-wait_until(struct bsdtun_queue *queue,
+wait_until(struct bsdtun_queue *queue, bool nonblock,
 	   bool (*take)(struct bsdtun_queue *queue, void *result), void *result)
 {
 	bool done, in_line;
 	DEFINE_WAIT(wait);
 	int err = 0;
+
+	if (nonblock)
+		return gone(queue) ? -EIO : -EAGAIN;
 
 	do {
 		prepare_to_wait_exclusive(&queue->wait, &wait,
@@ -407,10 +410,7 @@ struct bsdtun_packet bsdtun_queue_wait(struct bsdtun_queue *queue, bool nonblock
 	struct bsdtun_packet packet = {};
 	int err;
 
-	if (nonblock)
-		err = gone(queue) ? -EIO : -EAGAIN;
-	else
-		err = wait_until(queue, take_packet, &packet);
+	err = wait_until(queue, nonblock, take_packet, &packet);
 	if (err)
 		packet.skb = ERR_PTR(err);
 	return packet;
@@ -426,10 +426,7 @@ static int wait_for_batch(struct bsdtun_queue *queue, bool nonblock,
 {
 	int err;
 
-	if (nonblock)
-		err = gone(queue) ? -EIO : -EAGAIN;
-	else
-		err = wait_until(queue, take_batch, batch);
+	err = wait_until(queue, nonblock, take_batch, batch);
 	return err ? err : batch->count;
 }
 
