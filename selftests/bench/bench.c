@@ -214,41 +214,6 @@ static uint64_t burst_wake(struct machine *m)
 	return begin;
 }
 
-/* Bursts for as long as it takes to have some of them traced. In the trace one begins after
- * getpgid() and now(), and ends with now().
- */
-static void profile(const struct driver *driver, enum how how, size_t payload,
-		    uint64_t (*burst)(struct machine *m))
-{
-	struct machine m = { .driver = driver, .how = how, .payload = payload };
-	int i;
-
-	machine_open(&m);
-	for (i = 0; i < 60 * ROUNDS; i++) {
-		if (i == ROUNDS)
-			puts("@ready");
-		fflush(stdout);
-		getpgid(0);
-		burst(&m);
-	}
-	machine_close(&m);
-}
-
-static double measure(const struct driver *driver, enum how how, size_t payload,
-		      uint64_t (*burst)(struct machine *m))
-{
-	struct machine m = { .driver = driver, .how = how, .payload = payload };
-	uint64_t sum = 0;
-	int repetition, i;
-
-	machine_open(&m);
-	for (repetition = 0; repetition < REPETITIONS; repetition++)
-		for (sum = 0, i = 0; i < ROUNDS; i++)
-			sum += burst(&m);
-	machine_close(&m);
-	return (double)sum / (ROUNDS * BURST);
-}
-
 /* What as many calls on a device that does nothing cost. */
 static double floor_of(const char *path, size_t len, bool writes)
 {
@@ -285,6 +250,55 @@ static const struct row {
 	{ "uring", 64 - 28, PLAIN, burst_uring, burst_uring, NULL, 0.85 },
 };
 
+#define ROWS	(sizeof(rows) / sizeof(*rows))
+
+static struct machine machine_for(const struct driver *driver, const struct row *row)
+{
+	return (struct machine){
+		.driver = driver,
+		.how = driver == &tun ? PLAIN : row->how,
+		.payload = row->payload,
+	};
+}
+
+static uint64_t burst(const struct row *row, struct machine *m)
+{
+	return m->driver == &tun ? row->burst_tun(m) : row->burst(m);
+}
+
+static double measure(const struct driver *driver, const struct row *row)
+{
+	struct machine m = machine_for(driver, row);
+	uint64_t sum = 0;
+	int repetition, i;
+
+	machine_open(&m);
+	for (repetition = 0; repetition < REPETITIONS; repetition++)
+		for (sum = 0, i = 0; i < ROUNDS; i++)
+			sum += burst(row, &m);
+	machine_close(&m);
+	return (double)sum / (ROUNDS * BURST);
+}
+
+/* Bursts for as long as it takes to have some of them traced. In the trace one begins after
+ * getpgid() and now(), and ends with now().
+ */
+static void profile(const struct driver *driver, const struct row *row)
+{
+	struct machine m = machine_for(driver, row);
+	int i;
+
+	machine_open(&m);
+	for (i = 0; i < 60 * ROUNDS; i++) {
+		if (i == ROUNDS)
+			puts("@ready");
+		fflush(stdout);
+		getpgid(0);
+		burst(row, &m);
+	}
+	machine_close(&m);
+}
+
 static void print(const char *name, double floor, double tun_cost, double cost, double target)
 {
 	if (floor)
@@ -311,20 +325,16 @@ static void run_row(const struct row *row)
 
 	if (row->floor)
 		floor = floor_of(row->floor, row->payload + 28, row->burst == burst_write);
-	print(row->name, floor, measure(&tun, PLAIN, row->payload, row->burst_tun),
-	      measure(&bsdtun, row->how, row->payload, row->burst), row->target);
+	print(row->name, floor, measure(&tun, row), measure(&bsdtun, row), row->target);
 }
 
 static int profile_row(const char *name, const char *driver)
 {
 	const struct row *row;
 
-	for (row = rows; row < rows + sizeof(rows) / sizeof(*rows); row++)
+	for (row = rows; row < rows + ROWS; row++)
 		if (!strcmp(row->name, name)) {
-			if (!strcmp(driver, tun.name))
-				profile(&tun, PLAIN, row->payload, row->burst_tun);
-			else
-				profile(&bsdtun, row->how, row->payload, row->burst);
+			profile(strcmp(driver, tun.name) ? &bsdtun : &tun, row);
 			return 0;
 		}
 	errx(1, "%s: no such row", name);
@@ -344,8 +354,6 @@ static void run_tcp(void)
 	print("gso-out-plain", 0, plain.out, cost[1].out, 0.15);
 	print("gso-in-plain", 0, plain.in, cost[1].in, 0.15);
 }
-
-#define ROWS	(sizeof(rows) / sizeof(*rows))
 
 int main(int argc, char **argv)
 {

@@ -27,21 +27,16 @@ static uint64_t own_time(void)
 /* Bytes that the kernel has for itself: an interface has some of each. */
 static long memory_in_kernel(void)
 {
-	long kb, sum = 0;
-	char line[128];
-	FILE *file;
+	static const char *const kinds[] = { "Slab:", "VmallocUsed:", "Percpu:" };
+	char text[8192];
+	long sum = 0;
+	int i;
 
 	/* What waits for a grace period is freed first. */
 	sleep(1);
-	file = fopen("/proc/meminfo", "re");
-	if (!file)
-		err(1, "/proc/meminfo");
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "Slab: %ld", &kb) == 1 ||
-		    sscanf(line, "VmallocUsed: %ld", &kb) == 1 ||
-		    sscanf(line, "Percpu: %ld", &kb) == 1)
-			sum += kb;
-	fclose(file);
+	file_read("/proc/meminfo", text, sizeof(text));
+	for (i = 0; i < 3; i++)
+		sum += atol(strstr(text, kinds[i]) + strlen(kinds[i]));
 	return sum << 10;
 }
 

@@ -41,16 +41,6 @@ static struct io_uring_buf_ring *buffers_new(struct io_uring *ring)
 	return buffers;
 }
 
-static void read_multishot(struct io_uring *ring, int fd)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
-
-	io_uring_prep_rw(READ_MULTISHOT, sqe, fd, NULL, 0, 0);
-	sqe->flags |= IOSQE_BUFFER_SELECT;
-	sqe->buf_group = GROUP;
-	sqe->user_data = GROUP;
-}
-
 /* What is there, at least one completion. Returns whether the read goes on. */
 static bool reap(struct io_uring *ring, int *done)
 {
@@ -80,7 +70,7 @@ static bool read_burst(struct io_uring *ring, struct io_uring_buf_ring *buffers,
 	while (done < BURST) {
 		if (!more) {
 			provide(buffers);
-			read_multishot(ring, fd);
+			multishot_read(ring, fd, GROUP)->user_data = GROUP;
 		}
 		more = reap(ring, &done);
 	}

@@ -209,7 +209,7 @@ hides() {
 	fi
 }
 
-# wait_for COMMAND...: until the command succeeds, ten seconds at most.
+# wait_for COMMAND...: until the command succeeds, a minute at most.
 wait_for() {
 	local - end=$((SECONDS + 60))
 

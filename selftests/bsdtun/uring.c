@@ -64,16 +64,6 @@ static struct io_uring_sqe *queue_write(struct _test_data_uring *self, const voi
 	return sqe;
 }
 
-static struct io_uring_sqe *queue_multishot(struct _test_data_uring *self)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&self->ring);
-
-	io_uring_prep_rw(READ_MULTISHOT, sqe, self->fd, NULL, 0, 0);
-	sqe->flags |= IOSQE_BUFFER_SELECT;
-	sqe->buf_group = GROUP;
-	return sqe;
-}
-
 /* Returns 0 or -errno. */
 static int provide_buffers(struct _test_data_uring *self)
 {
@@ -444,7 +434,7 @@ TEST_F(uring, a_multishot_read_takes_a_buffer_for_each_packet)
 	int i;
 
 	ASSERT_EQ(0, provide_buffers(self));
-	queue_multishot(self);
+	multishot_read(&self->ring, self->fd, GROUP);
 	ASSERT_EQ(1, io_uring_submit(&self->ring));
 	if (multishot_is_refused(_metadata, self))
 		return;
@@ -470,7 +460,7 @@ TEST_F(uring, a_multishot_read_takes_what_came_before_it)
 
 	ASSERT_EQ(0, provide_buffers(self));
 	send_numbers(self->sock, 0, 3);
-	queue_multishot(self);
+	multishot_read(&self->ring, self->fd, GROUP);
 	ASSERT_EQ(1, io_uring_submit(&self->ring));
 	if (!knows_multishot_read(&self->ring)) {
 		EXPECT_EQ(-EINVAL, COMPLETION());
@@ -518,7 +508,7 @@ TEST_F(wakes, a_multishot_read_once_for_each_packet)
 	int i;
 
 	ASSERT_EQ(0, provide_buffers(&self->uring));
-	queue_multishot(&self->uring);
+	multishot_read(&self->uring.ring, self->uring.fd, GROUP);
 	ASSERT_EQ(1, io_uring_submit(&self->uring.ring));
 	if (multishot_is_refused(_metadata, &self->uring))
 		return;

@@ -48,4 +48,15 @@ static inline bool knows_multishot_read(struct io_uring *ring)
 	return known;
 }
 
+/* Of a group of buffers that are provided. */
+static inline struct io_uring_sqe *multishot_read(struct io_uring *ring, int fd, int group)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+
+	io_uring_prep_rw(READ_MULTISHOT, sqe, fd, NULL, 0, 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = group;
+	return sqe;
+}
+
 #endif /* BSDTUN_SELFTEST_URING_H */
