@@ -347,6 +347,21 @@ TEST_F(drop, is_traced_with_cause_and_reason)
 }
 
 /* Refused when it was made already, a written packet has a reason of its own. */
+TEST_F(trace, the_length_of_a_packet_that_is_lost_is_its_own)
+{
+	int on = 1;
+	char text[32];
+
+	ASSERT_EQ(0, ioctl(self->fd, TUNSIFHEAD, &on));
+	send_numbers(self->sock, 0, 1);
+	ASSERT_TRUE(find("bsdtun/bsdtun_enqueue", " len="));
+	snprintf(text, sizeof(text), " len=%d ", atoi(strstr(line, " len=") + 5));
+	/* Behind the word, which is copied with the packet. */
+	ASSERT_EQ(-1, read(self->fd, before_hole(10), 128));
+	ASSERT_TRUE(find("bsdtun/bsdtun_drop", "cause=tx_dropped_fault"));
+	EXPECT_NE(NULL, strstr(line, text)) TH_LOG("%s, not%s", line, text);
+}
+
 TEST_F(trace, a_written_packet_that_is_refused_is_freed_with_a_reason)
 {
 	trace_event("skb/kfree_skb");

@@ -199,6 +199,18 @@ static void fill_sockaddr(const struct sk_buff *skb, void *at)
 	}
 }
 
+static void fill_prefix(const struct sk_buff *skb, enum bsdtun_prefix prefix,
+			void *at)
+{
+	if (prefix == BSDTUN_PREFIX_AF) {
+		__be32 af = htonl(family_of(skb->protocol));
+
+		memcpy(at, &af, sizeof(af));
+	} else {
+		fill_sockaddr(skb, at);
+	}
+}
+
 /* Not inline: others need no room on the stack for it. */
 static noinline int fill_header(const struct sk_buff *skb,
 				struct bsdtun_format format, void *at)
@@ -234,13 +246,8 @@ static __always_inline int fill_preamble(const struct sk_buff *skb,
 			return err;
 		at += format.header_len;
 	}
-	if (format.prefix == BSDTUN_PREFIX_AF) {
-		__be32 af = htonl(family_of(skb->protocol));
-
-		memcpy(at, &af, sizeof(af));
-	} else if (format.prefix == BSDTUN_PREFIX_SOCKADDR) {
-		fill_sockaddr(skb, at);
-	}
+	if (format.prefix != BSDTUN_PREFIX_NONE)
+		fill_prefix(skb, format.prefix, at);
 	return 0;
 }
 
@@ -257,10 +264,12 @@ static noinline int preamble_to_iter(const struct sk_buff *skb,
 	if (err)
 		return err;
 	len = min(len, iov_iter_count(to));
-	return copy_to_iter(preamble, len, to) == len ? 0 : -EFAULT;
+	return copy_to_iter(preamble, len, to) == len ? len : -EFAULT;
 }
 
-/* Most packets have room for it, and are copied together with it. */
+/* Most packets have room for it, and are copied together with it. Returns how
+ * much of it is copied already.
+ */
 static int push_preamble(struct sk_buff *skb, struct bsdtun_format format,
 			 struct iov_iter *to)
 {
@@ -277,7 +286,7 @@ static int push_preamble(struct sk_buff *skb, struct bsdtun_format format,
 
 /**
  * bsdtun_frame_to_iter - copy a packet and what precedes it to the reader
- * @skb: the packet, which is no good for anything else afterwards
+ * @skb: the packet; if it was copied, no good for anything but to be freed
  * @format: what precedes it
  * @to: the reader's buffers; what does not fit in is left out
  *
@@ -287,32 +296,37 @@ static int push_preamble(struct sk_buff *skb, struct bsdtun_format format,
 ssize_t bsdtun_frame_to_iter(struct sk_buff *skb, struct bsdtun_format format,
 			     struct iov_iter *to)
 {
-	size_t room = iov_iter_count(to);
+	unsigned int packet_len = skb->len;
 	size_t len, padding;
-	int err;
+	ssize_t copied = 0;
 
 	if (format.preamble_len) {
-		err = push_preamble(skb, format, to);
-		if (unlikely(err))
-			return err;
+		copied = push_preamble(skb, format, to);
+		if (unlikely(copied < 0))
+			return copied;
 	}
 
 	len = min_t(size_t, skb->len, iov_iter_count(to));
 	if (likely(len <= skb_headlen(skb))) {
 		if (copy_to_iter(skb->data, len, to) != len)
-			return -EFAULT;
+			goto fault;
 	} else if (skb_copy_datagram_iter(skb, 0, to, len)) {
-		return -EFAULT;
+		goto fault;
 	}
-	len = room - iov_iter_count(to);
-	if (unlikely(len % TUN_BATCH_ALIGN) && format.batch) {
-		padding = min_t(size_t, -len % TUN_BATCH_ALIGN,
+	copied += len;
+	if (unlikely(copied % TUN_BATCH_ALIGN) && format.batch) {
+		padding = min_t(size_t, ALIGN(copied, TUN_BATCH_ALIGN) - copied,
 				iov_iter_count(to));
 		if (iov_iter_zero(padding, to) != padding)
-			return -EFAULT;
-		len += padding;
+			goto fault;
+		copied += padding;
 	}
-	return len;
+	return copied;
+
+fault:
+	/* What is lost, and traced, is the packet alone. */
+	__skb_pull(skb, skb->len - packet_len);
+	return -EFAULT;
 }
 
 /* Of this CPU's page fragments and of the skbs that NAPI keeps, which is less work
