@@ -13,7 +13,7 @@ driver() {
 	shows $'\nsupports-statistics: yes\n' ethtool -i bsdtun0
 }
 
-it "ethtool tells the link, and the speed that TUNSIFINFO set" link
+it "ethtool tells the link, and no speed that nobody has set" link
 link() {
 	touch_unit /dev/bsdtun0
 	ip link set bsdtun0 up
