@@ -4,8 +4,8 @@
  * instructions a packet; see "run". Each row is a line of tab-separated fields: its
  * name, the floor (what the calls cost by themselves) or "-", tun, bsdtun, and what
  * bsdtun is to reach of tun. A line before it, that begins with "@row", has its name,
- * which one it is, and how many there are. The row "many" is a table of its own, only
- * for people, and only made if it is asked for.
+ * which one it is, and how many there are. The rows "many" and "queues" are tables of
+ * their own, only for people, and only made if they are asked for.
  *
  * bench -p ROW DRIVER: only the bursts of a row, for "profile", which is told when it may begin.
  */
@@ -363,6 +363,10 @@ int main(int argc, char **argv)
 		return profile_row(argv[2], argv[3]);
 	if (argc > 1 && !strcmp(argv[1], "many")) {
 		many_measure();
+		return 0;
+	}
+	if (argc > 1 && !strcmp(argv[1], "queues")) {
+		queues_measure();
 		return 0;
 	}
 	for (i = 0; i <= ROWS; i++)

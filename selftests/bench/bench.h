@@ -14,6 +14,7 @@
 enum how {
 	PLAIN,		/* one a call */
 	BATCH,		/* many a call: TUNSBATCH; tun has nothing like it */
+	QUEUES,		/* one a call, from one of several queues */
 	OFFLOAD,	/* behind a struct virtio_net_hdr, super-packets and all */
 };
 
@@ -58,5 +59,8 @@ struct tcp_cost tcp_measure(const struct driver *driver, enum how by);
 
 /* many.c: prints what few and many interfaces cost each. */
 void many_measure(void);
+
+/* queues.c: prints what a packet costs with one queue, and with two on two processors. */
+void queues_measure(void);
 
 #endif /* BSDTUN_BENCH_H */

@@ -24,8 +24,11 @@ uint64_t now(void)
 static int bsdtun_open(unsigned int unit, enum how by)
 {
 	int len = sizeof(uint16_t) * 5, on = 1;
-	int fd = unit_take(unit, O_RDWR | O_NONBLOCK);
+	int flags = O_RDWR | O_NONBLOCK;
+	int fd = by == QUEUES ? unit_open(unit, flags) : unit_take(unit, flags);
 
+	if (fd < 0)
+		err(1, "bsdtun%u", unit);
 	if (by == OFFLOAD && ioctl(fd, TUNSVNETHDR, &len))
 		err(1, "TUNSVNETHDR");
 	if (by == BATCH && ioctl(fd, TUNSBATCH, &on))
@@ -40,6 +43,8 @@ static int tun_open(unsigned int unit, enum how by)
 
 	if (by == OFFLOAD)
 		ifr.ifr_flags |= IFF_VNET_HDR;
+	if (by == QUEUES)
+		ifr.ifr_flags |= IFF_MULTI_QUEUE;
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "tun%u", unit);
 	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr))
 		err(1, "tun%u", unit);
