@@ -494,33 +494,35 @@ FIXTURE_TEARDOWN(queues)
 }
 
 /* From first on, EACH numbers a flow, those of a flow in order */
-static void send_flows(int first)
+static void send_flows(int first, bool connected)
 {
 	struct sockaddr_in there = { .sin_family = AF_INET, .sin_port = htons(PORT) };
 	int flow, i, socks[FLOWS];
 	uint32_t number;
 
 	inet_pton(AF_INET, THERE4, &there.sin_addr);
-	for (flow = 0; flow < FLOWS; flow++)
+	for (flow = 0; flow < FLOWS; flow++) {
 		socks[flow] = socket(AF_INET, SOCK_DGRAM, 0);
+		if (connected)
+			connect(socks[flow], (void *)&there, sizeof(there));
+	}
 	for (i = 0; i < EACH; i++) {
 		for (flow = 0; flow < FLOWS; flow++) {
 			number = htonl(first + flow * EACH + i);
-			sendto(socks[flow], &number, sizeof(number), 0, (void *)&there,
-			       sizeof(there));
+			sendto(socks[flow], &number, sizeof(number), 0,
+			       connected ? NULL : (void *)&there, connected ? 0 : sizeof(there));
 		}
 	}
 	for (flow = 0; flow < FLOWS; flow++)
 		close(socks[flow]);
 }
 
-TEST_F(queues, flows_are_spread_and_each_keeps_its_queue_and_order)
+static void expect_flows_spread(struct __test_metadata *_metadata, struct _test_data_queues *self)
 {
 	int seen[FLOWS] = { 0 }, queue_of[FLOWS], of_queue[2] = { 0 };
 	int queue, flow, total = 0;
 	long number;
 
-	send_flows(0);
 	for (queue = 0; queue < 2; queue++) {
 		while ((number = read_number(self->fds[queue], 0)) >= 0) {
 			flow = number / EACH;
@@ -540,6 +542,18 @@ TEST_F(queues, flows_are_spread_and_each_keeps_its_queue_and_order)
 	EXPECT_LT(0, of_queue[1]);
 }
 
+TEST_F(queues, flows_are_spread_and_each_keeps_its_queue_and_order)
+{
+	send_flows(0, false);
+	expect_flows_spread(_metadata, self);
+}
+
+TEST_F(queues, flows_of_connected_sockets_are_spread_likewise)
+{
+	send_flows(0, true);
+	expect_flows_spread(_metadata, self);
+}
+
 TEST_F(queues, framing_is_each_files_own)
 {
 	static const size_t prefixes[2] = { AF_WORD, 0 };
@@ -549,7 +563,7 @@ TEST_F(queues, framing_is_each_files_own)
 	ASSERT_EQ(0, ioctl(self->fds[0], TUNSIFHEAD, &value));
 	ASSERT_EQ(0, ioctl(self->fds[1], TUNGIFHEAD, &value));
 	EXPECT_EQ(0, value);
-	send_flows(0);
+	send_flows(0, false);
 	for (queue = 0; queue < 2; queue++) {
 		while ((number = read_number(self->fds[queue], prefixes[queue])) >= 0)
 			total++;
@@ -564,7 +578,7 @@ TEST_F(queues, all_flows_go_to_who_is_left)
 
 	for (closed = 0; closed < 2; closed++) {
 		close(self->fds[closed]);
-		send_flows(0);
+		send_flows(0, false);
 		for (total = 0; read_number(self->fds[!closed], 0) >= 0;)
 			total++;
 		EXPECT_EQ(FLOWS * EACH, total);
@@ -579,10 +593,10 @@ TEST_F(queues, close_of_a_full_one_does_not_stop_the_other)
 	long number;
 
 	ASSERT_EQ(0, link_set_txqlen(DEV, 4));
-	send_flows(0);
+	send_flows(0, false);
 	close(self->fds[0]);
 	/* Of what waits before the ring that is no more some may come first. */
-	send_flows(1000);
+	send_flows(1000, false);
 	do {
 		number = wait_number(self->fds[1], 0);
 	} while (number >= 0 && number < 1000);
@@ -595,7 +609,7 @@ TEST_F(queues, close_of_one_loses_nothing_of_the_other)
 	int i, seen = 0, lost = 0;
 
 	ASSERT_EQ(0, link_set_txqlen(DEV, 4));
-	send_flows(0);
+	send_flows(0, false);
 	close(self->fds[1]);
 	for (i = 0; i < 200 && seen + lost < FLOWS * EACH; i++) {
 		while (read_number(self->fds[0], 0) >= 0)
@@ -616,12 +630,12 @@ TEST_F(queues, full_one_that_is_opened_again_is_not_left_stopped)
 	for (again = 0; again < 2; again++) {
 		first = again * 2000;
 		ASSERT_EQ(0, link_set_txqlen(DEV, 4 + again));
-		send_flows(first);
+		send_flows(first, false);
 		close(self->fds[again]);
 		self->fds[again] = unit_open(0, O_RDWR | O_NONBLOCK);
 		ASSERT_LE(0, self->fds[again]);
 		first += 1000;
-		send_flows(first);
+		send_flows(first, false);
 		for (queue = 0; queue < 2; queue++) {
 			do {
 				number = wait_number(self->fds[queue], 0);
