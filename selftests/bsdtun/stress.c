@@ -1257,24 +1257,45 @@ static struct op tune_ops[] = {
 
 /* Addresses and routes. What may fail here is IP's, not the driver's. */
 
-static long add_addr(void)
-{
-	char name[IFNAMSIZ], addr[64];
-	int family = pick_family();
+static struct address {
+	char link[IFNAMSIZ];
+	int family;
+	char text[64];
+} added;	/* the last one, by the only thread of its kind */
 
-	pick_link(name);
-	pick_addr(family, 1, addr);
-	return addr_add(name, addr, NULL, family == AF_INET6 ? 64 : 24);
+static int prefix_of(int family)
+{
+	return family == AF_INET6 ? 64 : 24;
 }
 
+static struct address any_address(void)
+{
+	struct address addr = { .family = pick_family() };
+
+	pick_link(addr.link);
+	pick_addr(addr.family, 1, addr.text);
+	return addr;
+}
+
+static long add_addr(void)
+{
+	struct address addr = any_address();
+	long ret;
+
+	ret = addr_add(addr.link, addr.text, NULL, prefix_of(addr.family));
+	if (!ret)
+		added = addr;
+	return ret;
+}
+
+/* One that is there, if the link still is; or any, which seldom is. */
 static long delete_addr(void)
 {
-	char name[IFNAMSIZ], addr[64];
-	int family = pick_family();
+	struct address addr = one_in(2) ? any_address() : added;
 
-	pick_link(name);
-	pick_addr(family, 1, addr);
-	return addr_del(name, addr, family == AF_INET6 ? 64 : 24);
+	if (!addr.family)
+		return SKIPPED;
+	return addr_del(addr.link, addr.text, prefix_of(addr.family));
 }
 
 static long add_route(void)
