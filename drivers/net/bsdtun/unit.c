@@ -36,10 +36,11 @@ struct unit_node {
 /* Which interface a unit holds; changes under RTNL. */
 static DEFINE_XARRAY_ALLOC(unit_devices);
 
-/* Nodes in the order of their units; the mutex guards all five. */
+/* Nodes in the order of their units; the mutex guards all six. */
 static DEFINE_MUTEX(nodes_lock);
 static LIST_HEAD(nodes);
 static bool nodes_live;
+static bool nodes_published;
 static int nodes_wanted = UNITS_DEFAULT;
 static int nodes_made;
 
@@ -73,6 +74,7 @@ static struct unit_node *node_create(int unit)
 	err = misc_register(&node->misc);
 	if (err)
 		goto err_node;
+	nodes_published = true;
 	if (bsdtun_last_misc_minor(node->misc.minor)) {
 		err = -EBUSY;
 		goto err_misc;
@@ -107,31 +109,42 @@ static void nodes_shrink(int count)
 	}
 }
 
-/* Makes nodes until there are @count. If minor numbers run out, those that could
- * be made stay; if memory does, none of them.
- */
+/* Makes nodes until there are @count, or one cannot be made. */
 static int nodes_grow(int count)
 {
-	int before = nodes_made;
 	struct unit_node *node;
 
 	lockdep_assert_held(&nodes_lock);
 
 	while (nodes_made < count) {
 		node = node_create(nodes_made);
-		if (node == ERR_PTR(-ENOMEM)) {
-			nodes_shrink(before);
-			return -ENOMEM;
-		}
-		if (IS_ERR(node)) {
-			pr_warn("no device node for unit %d and above: %pe\n",
-				nodes_made, node);
+		if (IS_ERR(node))
 			return PTR_ERR(node);
-		}
 		list_add_tail(&node->list, &nodes);
 		WRITE_ONCE(nodes_made, nodes_made + 1);
 	}
 	return 0;
+}
+
+static void warn_of_too_few(int err)
+{
+	pr_warn("no device node for unit %d and above: %pe\n", nodes_made,
+		ERR_PTR(err));
+}
+
+/* If minor numbers run out, the nodes that could be made stay; if memory does, none
+ * of the new ones.
+ */
+static int nodes_raise(int count)
+{
+	int err, before = nodes_made;
+
+	err = nodes_grow(count);
+	if (err == -ENOMEM)
+		nodes_shrink(before);
+	else if (err)
+		warn_of_too_few(err);
+	return err;
 }
 
 static int units_set(const char *val, const struct kernel_param *kp)
@@ -151,7 +164,7 @@ static int units_set(const char *val, const struct kernel_param *kp)
 	else if (count < nodes_made)
 		err = -EINVAL;
 	else
-		err = nodes_grow(count);
+		err = nodes_raise(count);
 	mutex_unlock(&nodes_lock);
 	return err;
 }
@@ -201,12 +214,40 @@ MODULE_PARM_DESC(name, "prefix of device nodes and interfaces (default: bsdtun)"
 module_param(clone, bool, 0444);
 MODULE_PARM_DESC(clone, "also make the cloning node, named as the prefix (default: N)");
 
+/* Once there is a node somebody may have it open, and run our code when a load that
+ * fails takes it away: the kernel asks for no references then.
+ */
+static int nodes_init(void)
+{
+	struct unit_node *node;
+	int err;
+
+	err = nodes_grow(nodes_wanted);
+	if (err && !nodes_published)
+		return err;
+	if (err)
+		warn_of_too_few(err);
+	if (!clone)
+		return 0;
+
+	node = node_create(BSDTUN_UNIT_NONE);
+	if (!IS_ERR(node)) {
+		clone_node = node;
+		return 0;
+	}
+	if (!nodes_published)
+		return PTR_ERR(node);
+	pr_warn("no cloning device node: %pe\n", node);
+	return 0;
+}
+
 /**
  * bsdtun_unit_init - make the device nodes
  *
- * Nodes that cannot be made for want of a minor number are left out.
+ * Nodes for which there is no minor number or no memory are left out, and so is the
+ * cloning one: when the first of them is there, the module stays.
  *
- * Context: Process context, without RTNL.
+ * Context: Process context, without RTNL. The last thing that a load does.
  * Return: 0, or a negative errno if not one node that was asked for was made.
  */
 int bsdtun_unit_init(void)
@@ -214,22 +255,8 @@ int bsdtun_unit_init(void)
 	int err;
 
 	mutex_lock(&nodes_lock);
-	if (clone) {
-		clone_node = node_create(BSDTUN_UNIT_NONE);
-		if (IS_ERR(clone_node)) {
-			err = PTR_ERR(clone_node);
-			goto out;
-		}
-	}
-	err = nodes_grow(nodes_wanted);
-	if (err && !nodes_made) {
-		if (clone)
-			node_destroy(clone_node);
-		goto out;
-	}
-	nodes_live = true;
-	err = 0;
-out:
+	err = nodes_init();
+	nodes_live = !err;
 	mutex_unlock(&nodes_lock);
 	return err;
 }
@@ -245,7 +272,7 @@ void bsdtun_unit_exit(void)
 	mutex_lock(&nodes_lock);
 	nodes_live = false;
 	nodes_shrink(0);
-	if (clone)
+	if (clone_node)
 		node_destroy(clone_node);
 	mutex_unlock(&nodes_lock);
 }
