@@ -111,6 +111,49 @@ bug_xmit_recursion_stacked_tunnels() {
 	wait_for "${in_a[@]}" ping -q -c 1 -W 1 203.0.113.2
 }
 
+# Where the kernel has ESP, as stock ones do.
+if modprobe -nq esp4; then
+	it "A packet in the ring that came through ESP keeps no state of it" bug_queued_packet_holds_xfrm_state
+fi
+bug_queued_packet_holds_xfrm_state() {
+	local esp
+
+	namespace a
+	ip link add bsdtun-wire type veth peer name bsdtun-wire netns bsdtun-a
+	touch_unit /dev/bsdtun0
+	hold /dev/bsdtun0
+	ip -batch - <<-END
+		addr add 198.51.100.1/24 dev bsdtun0
+		link set bsdtun0 up
+		addr add 192.0.2.1/24 dev bsdtun-wire
+		link set bsdtun-wire up
+	END
+	ip -n bsdtun-a -batch - <<-END
+		addr add 192.0.2.2/24 dev bsdtun-wire
+		link set bsdtun-wire up
+		route add 198.51.100.0/24 via 192.0.2.1
+	END
+	echo 1 >/proc/sys/net/ipv4/conf/bsdtun-wire/forwarding
+	echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter
+	echo 0 >/proc/sys/net/ipv4/conf/bsdtun-wire/rp_filter
+	esp="aead rfc4106(gcm(aes)) 0x$(printf '%040d' 7) 128"
+	# shellcheck disable=SC2086 # several words
+	for in in "" "-n bsdtun-a"; do
+		ip $in xfrm state add src 192.0.2.2 dst 192.0.2.1 proto esp spi 1 mode tunnel $esp
+	done
+	ip xfrm policy add src 192.0.2.2 dst 198.51.100.0/24 dir fwd \
+		tmpl src 192.0.2.2 dst 192.0.2.1 proto esp mode tunnel
+	ip -n bsdtun-a xfrm policy add src 192.0.2.2 dst 198.51.100.0/24 dir out \
+		tmpl src 192.0.2.2 dst 192.0.2.1 proto esp mode tunnel
+	"${in_a[@]}" bash -c 'echo >/dev/udp/198.51.100.2/9'
+	wait_for shows $'\n[^\n]*bsdtun0:( +[0-9]+){9} +1 ' cat /proc/net/dev
+	ip xfrm policy flush
+	ip xfrm state flush
+	ip netns del bsdtun-a
+	wait_for modprobe -r esp4
+	shows $'\n[^\n]*bsdtun0:( +[0-9]+){9} +1 ' cat /proc/net/dev
+}
+
 it "Two interfaces that tc sends round in a circle" bug_xmit_recursion_mirred
 bug_xmit_recursion_mirred() {
 	touch_unit /dev/bsdtun1

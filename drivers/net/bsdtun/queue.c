@@ -168,7 +168,7 @@ static netdev_tx_t drop(struct bsdtun_device *bt, struct sk_buff *skb,
  * @skb: the packet
  *
  * What would pin other objects while nobody reads (socket, route, conntrack,
- * pages of the sender) is let go.
+ * xfrm states, pages of the sender) is let go.
  *
  * Context: ndo_start_xmit: BH disabled, xmit lock of the tx queue held.
  * Return: NETDEV_TX_OK, NETDEV_TX_BUSY (the ring is full, the qdisc keeps the
@@ -208,6 +208,7 @@ netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
 	skb_tx_timestamp(skb);
 	skb_orphan(skb);
 	nf_reset_ct(skb);
+	skb_ext_reset(skb);
 	if (unlikely(queue->format.prefix == BSDTUN_PREFIX_SOCKADDR))
 		bsdtun_frame_keep_next_hop(skb);
 	skb_dst_drop(skb);
@@ -468,6 +469,20 @@ bool bsdtun_queue_empty(struct bsdtun_queue *queue)
 	return ptr_ring_empty(&queue->ring);
 }
 
+/* Of a ring that is full the slot behind the newest packet may still hold one that
+ * was consumed, and freed.
+ */
+static int packets_in(struct ptr_ring *ring)
+{
+	int packets;
+
+	lockdep_assert_held(&ring->consumer_lock);
+	if (__ptr_ring_empty(ring))
+		return 0;
+	packets = READ_ONCE(ring->producer) - ring->consumer_head;
+	return packets > 0 ? packets : packets + ring->size;
+}
+
 /**
  * bsdtun_queue_next_len - what the next read would return
  * @queue: the queue
@@ -483,8 +498,9 @@ size_t bsdtun_queue_next_len(struct bsdtun_queue *queue)
 	int i, max;
 
 	spin_lock(&ring->consumer_lock);
-	max = queue->format.batch ? BSDTUN_FRAME_BATCH : 1;
-	for (i = 0; i < min(max, ring->size); i++) {
+	max = min(queue->format.batch ? BSDTUN_FRAME_BATCH : 1,
+		  packets_in(ring));
+	for (i = 0; i < max; i++) {
 		skb = READ_ONCE(ring->queue[(ring->consumer_head + i) % ring->size]);
 		if (!skb)
 			break;
@@ -504,14 +520,10 @@ size_t bsdtun_queue_next_len(struct bsdtun_queue *queue)
 unsigned int bsdtun_queue_packets(struct bsdtun_queue *queue)
 {
 	struct ptr_ring *ring = &queue->ring;
-	int packets = 0;
+	int packets;
 
 	spin_lock(&ring->consumer_lock);
-	if (!__ptr_ring_empty(ring)) {
-		packets = READ_ONCE(ring->producer) - ring->consumer_head;
-		if (packets <= 0)
-			packets += ring->size;
-	}
+	packets = packets_in(ring);
 	spin_unlock(&ring->consumer_lock);
 	return packets;
 }
