@@ -7,9 +7,11 @@
 #include <linux/ip.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 
 #include <linux/bsdtun.h>
@@ -214,6 +216,20 @@ TEST_F(batch, read_returns_64_at_most)
 	EXPECT_EQ(MANY + 1, number_at(self, FRAME, 0));
 }
 
+/* The slots behind the newest packet may still hold what was read, and freed. */
+TEST_F(batch, FIONREAD_counts_what_a_full_ring_still_holds)
+{
+	int left;
+
+	ASSERT_EQ(0, link_set_txqlen(DEV, 40));
+	send_numbers(self->sock, 0, 40);
+	for (left = 40; left; left--) {
+		EXPECT_EQ(left * (int)FRAME, get(self->fd, FIONREAD));
+		ASSERT_EQ((ssize_t)FRAME, read(self->fd, self->buf, FRAME));
+	}
+	EXPECT_EQ(0, get(self->fd, FIONREAD));
+}
+
 TEST_F(batch, header_and_prefix_stand_in_each_frame)
 {
 	const size_t before = sizeof(struct tun_hdr) + AF_WORD;
@@ -394,6 +410,38 @@ TEST_F(batch, frames_of_every_length_arrive_but_for_a_wrong_checksum)
 /* About as long as a page a packet has no room for what is copied with it: the header of
  * the next frame, whether its length is odd or it is refused.
  */
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+/* What was written until then is counted; the rest can be written again. */
+TEST_F(batch, a_write_of_very_many_packets_ends_when_a_signal_comes)
+{
+	static const struct itimerval soon = { .it_value = { .tv_usec = 200000 } };
+	struct sigaction action = { .sa_handler = ignore };
+	struct iovec parts[1000];
+	size_t i, frame;
+	ssize_t written;
+
+	memset(payload, 0, sizeof(payload));
+	append(self, payload, 1);
+	frame = self->len;
+	self->buf[HEADER] = 0x45;
+	for (i = frame; i + frame <= sizeof(self->buf); i += frame)
+		memcpy(self->buf + i, self->buf, frame);
+	for (frame = i, i = 0; i < ARRAY_SIZE(parts); i++)
+		parts[i] = (struct iovec){ self->buf, frame };
+	ASSERT_EQ(0, link_down(DEV));
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	written = writev(self->fd, parts, ARRAY_SIZE(parts));
+	EXPECT_LT(0, written);
+	EXPECT_GT((ssize_t)(frame * ARRAY_SIZE(parts)), written);
+	EXPECT_EQ(0, written % (ssize_t)self->len);
+	EXPECT_EQ(written / (ssize_t)self->len, counter(DEV, "rx_dropped_down"));
+}
+
 TEST_F(batch, frames_about_as_long_as_a_page_are_not_harmed_by_the_next)
 {
 	const int page = getpagesize();

@@ -303,7 +303,7 @@ static struct sk_buff *finish_packet(struct bsdtun_queue *queue,
 		return skb;
 	err = apply_header(queue, skb, format.header, data);
 	if (err) {
-		kfree_skb_reason(skb, bsdtun_drop_reason(BSDTUN_RX_ERROR_HEADER));
+		kfree_skb_reason(skb, bsdtun_drop_reason(cause_of(err)));
 		return ERR_PTR(err);
 	}
 	return skb;
@@ -330,7 +330,9 @@ static int deliver_batch(struct bsdtun_queue *queue, struct sk_buff_head *packet
 	return err;
 }
 
-/* Takes the frames up to the first that is refused. */
+/* Takes the frames up to the first that is refused, or until a signal comes: so many
+ * may be written at once that it takes minutes.
+ */
 static noinline ssize_t write_batch(struct bsdtun_queue *queue,
 				    struct bsdtun_format format,
 				    struct iov_iter *from)
@@ -360,6 +362,9 @@ static noinline ssize_t write_batch(struct bsdtun_queue *queue,
 		err = deliver_batch(queue, &packets);
 		if (err)
 			return err;
+		cond_resched();
+		if (signal_pending(current))
+			break;
 	}
 	if (taken)
 		return taken;
