@@ -39,6 +39,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
+#include <linux/virtio_net.h>
 
 #include "kselftest_harness.h"
 #include "uring.h"
@@ -207,6 +208,20 @@ static int xdp_readdress_program(const void *packet)
 		  .off = offsetof(struct iphdr, check) },
 		{ .code = BPF_ST | BPF_MEM | BPF_H, .dst_reg = 2, .imm = udp->check,
 		  .off = sizeof(*ip) + offsetof(struct udphdr, check) },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return bpf_load(insns, ARRAY_SIZE(insns));
+}
+
+/* Cuts so many bytes off, at the head or, if it is less than 0, at the tail, and sends it. */
+static int xdp_cut_program(int bytes)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = bytes },
+		{ .code = BPF_JMP | BPF_CALL,
+		  .imm = bytes < 0 ? BPF_FUNC_xdp_adjust_tail : BPF_FUNC_xdp_adjust_head },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_TX },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
@@ -953,6 +968,43 @@ TEST_F_TIMEOUT(checklist, cve_2026_98022_huge_txqueuelen, 120)
 	EXPECT_TRUE(works(self->fd, self->sock));
 }
 
+/* Seconds for each message of the network's, 0 for no limit; the machine's, not of a
+ * network namespace.
+ */
+static int log_cost(const char *seconds)
+{
+	int here = open("/proc/self/ns/net", O_RDONLY), machine = open("/proc/1/ns/net", O_RDONLY);
+	int ret = -EPERM;
+
+	if (!setns(machine, CLONE_NEWNET))
+		ret = file_write("/proc/sys/net/core/message_cost", seconds);
+	if (setns(here, CLONE_NEWNET))
+		abort();
+	close(machine);
+	close(here);
+	return ret;
+}
+
+/* Headers that the kernel's own helper would complain of */
+TEST_F_TIMEOUT(checklist, cve_2024_27013_log_flood_by_headers, 120)
+{
+	static unsigned char packet[sizeof(struct virtio_net_hdr) + LONGEST] = { 0 };
+	struct virtio_net_hdr *header = (void *)packet;
+	int i, kmsg = kmsg_open();
+
+	ASSERT_EQ(0, set(self->fd, TUNSVNETHDR, sizeof(*header)));
+	ASSERT_EQ(0, log_cost("0"));
+	packet[sizeof(*header)] = 0x45;
+	*header = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_offset = 6 };
+	for (i = 0; i < 500; i++) {
+		header->csum_start = 65500 + i % 28;
+		ASSERT_EQ(-1, write(self->fd, packet, sizeof(packet)));
+		ASSERT_EQ(EINVAL, errno);
+	}
+	EXPECT_EQ(0, kmsg_count(kmsg, "csum"));
+	EXPECT_EQ(0, log_cost("5"));
+}
+
 /*
  * Everything that fails as often as one likes, with all messages on; often enough,
  * too, that the guest sees what any of it leaks.
@@ -1445,6 +1497,40 @@ TEST_F_TIMEOUT(checklist, bug_xdp_tx_into_a_full_ring, 120)
 	EXPECT_EQ(2 * RING, (int)link.stats.tx_dropped);
 	ASSERT_EQ(0, xdp_attach(DEV, -1));
 	EXPECT_TRUE(works(self->fd, self->sock));
+}
+
+/* The checksum that is to be filled in, by the reader or for him, is not there any more. */
+TEST_F(checklist, bug_xdp_cuts_off_the_checksum)
+{
+	/* A packet in a packet, or the kernel would see another protocol behind the cut. */
+	unsigned char packet[10 + 128], payload[100] = { 0 };
+	struct virtio_net_hdr *virtio = (void *)packet;
+	struct tun_hdr *tun = (void *)packet;
+	size_t len;
+
+	build_udp(AF_INET, payload, "", 1);
+	len = sizeof(*virtio) + build_udp(AF_INET, packet + sizeof(*virtio), payload, 100);
+	ASSERT_EQ(0, set(self->fd, TUNSVNETHDR, sizeof(*virtio)));
+	*virtio = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+					   .csum_start = 20, .csum_offset = 6 };
+	ASSERT_EQ(0, xdp_attach(DEV, xdp_cut_program(28)));
+	EXPECT_EQ((ssize_t)len, write(self->fd, packet, len));
+	EXPECT_EQ(1, counter(DEV, "tx_dropped_offload"));
+
+	virtio->csum_start = 100;
+	ASSERT_EQ(0, xdp_attach(DEV, xdp_cut_program(-50)));
+	EXPECT_EQ((ssize_t)len, write(self->fd, packet, len));
+	EXPECT_EQ(2, counter(DEV, "tx_dropped_offload"));
+
+	len = sizeof(*tun) + build_udp(AF_INET, packet + sizeof(*tun), payload, 100);
+	ASSERT_EQ(0, set(self->fd, TUNSCAP, 0));
+	*tun = (struct tun_hdr){ .th_flags = TUN_H_UDP_CSUM };
+	ASSERT_EQ(0, xdp_attach(DEV, xdp_cut_program(28)));
+	EXPECT_EQ((ssize_t)len, write(self->fd, packet, len));
+	EXPECT_EQ(3, counter(DEV, "tx_dropped_offload"));
+
+	ASSERT_EQ(0, xdp_attach(DEV, -1));
+	EXPECT_TRUE(idle(self->fd));
 }
 
 static void change_owner(void)

@@ -28,7 +28,8 @@ FIXTURE(refused)
 /* A write that is refused */
 FIXTURE_VARIANT(refused)
 {
-	bool af;	/* behind TUNSIFHEAD's word */
+	unsigned long setting;	/* of the file, 0: none */
+	int value;
 	size_t len;
 	bool hole;	/* the second half of it faults */
 	int err;
@@ -47,12 +48,13 @@ FIXTURE_VARIANT_ADD(refused, for_its_family)
 
 FIXTURE_VARIANT_ADD(refused, for_a_short_word)
 {
-	.af = true, .len = 3, .err = EIO, .counter = "rx_errors_length",
+	.setting = TUNSIFHEAD, .value = 1, .len = 3, .err = EIO, .counter = "rx_errors_length",
 };
 
 FIXTURE_VARIANT_ADD(refused, for_its_word)
 {
-	.af = true, .len = 2000, .err = EAFNOSUPPORT, .counter = "rx_errors_family",
+	.setting = TUNSIFHEAD, .value = 1, .len = 2000, .err = EAFNOSUPPORT,
+	.counter = "rx_errors_family",
 };
 
 FIXTURE_VARIANT_ADD(refused, for_its_address)
@@ -60,16 +62,29 @@ FIXTURE_VARIANT_ADD(refused, for_its_address)
 	.len = 2000, .hole = true, .err = EFAULT, .counter = "rx_errors_fault",
 };
 
-#define VARIANTS	5
+FIXTURE_VARIANT_ADD(refused, for_its_header)
+{
+	.setting = TUNSVNETHDR, .value = 10, .len = 2000, .err = EINVAL,
+	.counter = "rx_errors_header",
+};
+
+FIXTURE_VARIANT_ADD(refused, for_the_header_of_a_batch)
+{
+	.setting = TUNSBATCH, .value = 1, .len = 2000, .err = EINVAL,
+	.counter = "rx_errors_header",
+};
+
+#define VARIANTS	7
 
 FIXTURE_SETUP(refused)
 {
-	int on = 1, af = variant->af;
+	int on = 1;
 
 	machine_setup(&self->fd, &self->sock);
 	self->kmsg = kmsg_open();
 	ASSERT_EQ(0, ioctl(self->fd, TUNSDEBUG, &on));
-	ASSERT_EQ(0, ioctl(self->fd, TUNSIFHEAD, &af));
+	if (variant->setting)
+		ASSERT_EQ(0, set(self->fd, variant->setting, variant->value));
 	self->before = memory_in_use();
 }
 
@@ -88,6 +103,9 @@ TEST_F_TIMEOUT(refused, cve_2024_27013_cve_2026_46320_by_the_million, 900)
 	int i;
 
 	memset(bad, 0xff, variant->hole ? variant->len / 2 : sizeof(whole));
+	/* Of a family that is none the header is not looked at. */
+	if (variant->setting == TUNSVNETHDR)
+		whole[variant->value] = 0x45;
 	for (i = 0; i < WRITES / VARIANTS; i++) {
 		ASSERT_EQ(-1, write(self->fd, bad, variant->len));
 		ASSERT_EQ(variant->err, errno);

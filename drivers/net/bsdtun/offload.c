@@ -117,6 +117,15 @@ static u8 checksum_of(const struct sk_buff *skb)
 	}
 }
 
+/* XDP programs change packets, and leave CHECKSUM_PARTIAL as it was. */
+static bool checksum_is_inside(const struct sk_buff *skb)
+{
+	int start = skb_checksum_start_offset(skb);
+
+	return start >= 0 && start + skb->csum_offset + sizeof(__sum16) <=
+			     skb_headlen(skb);
+}
+
 /**
  * bsdtun_offload_fit - make of a packet one that a reader can be given
  * @skb: the packet
@@ -127,10 +136,13 @@ static u8 checksum_of(const struct sk_buff *skb)
  * TCP's checksum only: here the others' are filled in.
  *
  * Context: Any. Does not sleep.
- * Return: 0; -EOPNOTSUPP if it is a super-packet of another kind; -ENOMEM.
+ * Return: 0; -EOPNOTSUPP if it is a super-packet of another kind, or its checksum
+ * is not in the packet; -ENOMEM.
  */
 int bsdtun_offload_fit(struct sk_buff *skb, u8 offloads)
 {
+	if (skb->ip_summed == CHECKSUM_PARTIAL && !checksum_is_inside(skb))
+		return -EOPNOTSUPP;
 	if (skb_is_gso(skb))
 		return segmentation_of(skb) & offloads ? 0 : -EOPNOTSUPP;
 	if (skb->ip_summed != CHECKSUM_PARTIAL || (checksum_of(skb) & offloads))
@@ -195,17 +207,28 @@ static const struct transport icmp = {
 	IPPROTO_ICMP, IPPROTO_ICMPV6, offsetof(struct icmphdr, checksum)
 };
 
+/* Has the first @len bytes in the head. Returns 0, -EINVAL if there are not so many,
+ * or -ENOBUFS.
+ */
+static int pull(struct sk_buff *skb, unsigned int len)
+{
+	if (likely(pskb_may_pull(skb, len)))
+		return 0;
+	return len > skb->len ? -EINVAL : -ENOBUFS;
+}
+
 /* Returns the offset of the transport header, if it is that of the protocol, and
- * in *@pseudo the sum of the pseudo header; or -EINVAL.
+ * in *@pseudo the sum of the pseudo header; -EINVAL; or -ENOBUFS.
  */
 static int find_transport4(struct sk_buff *skb, const struct transport *t,
 			   __sum16 *pseudo)
 {
 	const struct iphdr *iph;
-	int start, len;
+	int start, len, err;
 
-	if (!pskb_may_pull(skb, sizeof(*iph)))
-		return -EINVAL;
+	err = pull(skb, sizeof(*iph));
+	if (err)
+		return err;
 	iph = ip_hdr(skb);
 	start = iph->ihl * 4;
 	len = ntohs(iph->tot_len) - start;
@@ -223,11 +246,12 @@ static int find_transport6(struct sk_buff *skb, const struct transport *t,
 {
 	const struct ipv6hdr *ip6h;
 	__be16 frag_off;
-	int start, len;
+	int start, len, err;
 	u8 protocol;
 
-	if (!pskb_may_pull(skb, sizeof(*ip6h)))
-		return -EINVAL;
+	err = pull(skb, sizeof(*ip6h));
+	if (err)
+		return err;
 	protocol = ipv6_hdr(skb)->nexthdr;
 	start = ipv6_skip_exthdr(skb, sizeof(*ip6h), &protocol, &frag_off);
 	if (start < 0 || frag_off || protocol != t->protocol6)
@@ -252,16 +276,17 @@ static __virtio16 native16(u16 value)
 static int leave_checksum(struct sk_buff *skb, const struct transport *t,
 			  struct virtio_net_hdr *vnet)
 {
+	int start, err;
 	__sum16 pseudo;
-	int start;
 
 	start = skb->protocol == htons(ETH_P_IP) ?
 		find_transport4(skb, t, &pseudo) :
 		find_transport6(skb, t, &pseudo);
 	if (start < 0)
 		return start;
-	if (!pskb_may_pull(skb, start + t->check + sizeof(pseudo)))
-		return -EINVAL;
+	err = pull(skb, start + t->check + sizeof(pseudo));
+	if (err)
+		return err;
 	*(__sum16 *)(skb->data + start + t->check) = pseudo;
 
 	vnet->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -272,14 +297,19 @@ static int leave_checksum(struct sk_buff *skb, const struct transport *t,
 
 static int fill_ip_checksum(struct sk_buff *skb)
 {
-	int len;
+	int len, err;
 
-	if (skb->protocol != htons(ETH_P_IP) ||
-	    !pskb_may_pull(skb, sizeof(struct iphdr)))
+	if (skb->protocol != htons(ETH_P_IP))
 		return -EINVAL;
+	err = pull(skb, sizeof(struct iphdr));
+	if (err)
+		return err;
 	len = ip_hdrlen(skb);
-	if (len < sizeof(struct iphdr) || !pskb_may_pull(skb, len))
+	if (len < sizeof(struct iphdr))
 		return -EINVAL;
+	err = pull(skb, len);
+	if (err)
+		return err;
 	ip_send_check(ip_hdr(skb));
 	return 0;
 }
@@ -332,6 +362,21 @@ static int translate_tun(struct sk_buff *skb, const struct tun_hdr *th,
 	return 0;
 }
 
+/* What virtio_net_hdr_to_skb() would have the kernel log, or take for a wrong header. */
+static int check_checksum(struct sk_buff *skb,
+			  const struct virtio_net_hdr *vnet)
+{
+	bool little = virtio_legacy_is_little_endian();
+	u32 start = __virtio16_to_cpu(little, vnet->csum_start);
+	u32 offset = __virtio16_to_cpu(little, vnet->csum_offset);
+
+	if (!(vnet->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return 0;
+	if (skb_headroom(skb) + start >= U16_MAX)
+		return -EINVAL;
+	return pull(skb, start + offset + sizeof(__sum16));
+}
+
 /**
  * bsdtun_offload_apply - do to a packet what its writer's header says
  * @skb: the packet, with its device, protocol and network header set
@@ -342,7 +387,7 @@ static int translate_tun(struct sk_buff *skb, const struct tun_hdr *th,
  * it has words for. OpenBSD: tun_dev_write(). Linux: tun_get_user().
  *
  * Context: RCU, for the device. Does not sleep.
- * Return: 0, or -EINVAL if header and packet make no sense.
+ * Return: 0; -EINVAL if header and packet make no sense; -ENOBUFS.
  */
 int bsdtun_offload_apply(struct sk_buff *skb, enum bsdtun_header header,
 			 const union bsdtun_header_data *data)
@@ -358,6 +403,9 @@ int bsdtun_offload_apply(struct sk_buff *skb, enum bsdtun_header header,
 	if (vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE &&
 	    !virtio_net_hdr_match_proto(skb->protocol, vnet.gso_type))
 		return -EINVAL;
+	err = check_checksum(skb, &vnet);
+	if (err)
+		return err;
 	return virtio_net_hdr_to_skb(skb, &vnet,
 				     virtio_legacy_is_little_endian());
 }
