@@ -10,6 +10,7 @@
 
 #include <linux/delay.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched/signal.h>
 #include <linux/skbuff.h>
@@ -102,14 +103,21 @@ static inline bool bsdtun_last_misc_minor(int minor)
 }
 
 /* rtnl_lock_killable() is not exported any more since 7.0. The shorter the sleep,
- * the less often those who wait in the mutex's queue come first.
+ * the less often those who wait in the mutex's queue come first. Who has waited for
+ * a second gets in line too, as misc_mtx may be held meanwhile.
  */
 static inline int bsdtun_rtnl_lock_killable(void)
 {
 #ifdef HAVE_RTNL_LOCK_KILLABLE
 	return rtnl_lock_killable();
 #else
+	unsigned long end = jiffies + HZ;
+
 	while (!rtnl_trylock()) {
+		if (time_after(jiffies, end)) {
+			rtnl_lock();
+			return 0;
+		}
 		usleep_range_state(50, 200, TASK_KILLABLE);
 		if (fatal_signal_pending(current))
 			return -EINTR;
