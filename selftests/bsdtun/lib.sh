@@ -234,8 +234,13 @@ sleeps() {
 	[[ $call =~ ^[0-9] ]]
 }
 
-# ended PID: for wait_for: a process is no more, or waits to be waited for.
-ended() { [[ ! -e /proc/$1/exe ]]; }
+# ended PID: for wait_for: a process is no more, or waits to be waited for, all its files closed.
+ended() {
+	local stat
+
+	read -r stat <"/proc/$1/stat" || return 0
+	[[ ${stat##*) } == [ZX]* ]]
+}
 
 # namespace NAME...: make network namespaces, bsdtun-NAME each.
 namespace() {
