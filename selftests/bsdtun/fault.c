@@ -1069,7 +1069,8 @@ TEST_F_TIMEOUT(fault, packet_written, 1200)
 		{ TUNSCAP, BSDTUN_IFCAPS, sizeof(struct tun_hdr),
 		  .tun = { .th_flags = TUN_H_UDP_CSUM } },
 		{ TUNSVNETHDR, 10, sizeof(struct virtio_net_hdr),
-		  .vnet = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 20, .csum_offset = 6 } },
+		  .vnet = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+			    .csum_start = 20, .csum_offset = 6 } },
 	};
 	int ok = 0, nomem = 0, nocopy = 0, batch;
 	const struct prelude *prelude;
