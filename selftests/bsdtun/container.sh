@@ -41,12 +41,12 @@ live() {
 
 	set -e
 	mount -t sysfs sysfs /sys
-	mount -t tmpfs tmpfs /mnt
+	mount -t tmpfs tmpfs /run
 	for node in /dev/null "$@"; do
-		: >"/mnt/${node##*/}"
-		mount --bind "${node%:*}" "/mnt/${node##*/}"
+		: >"/run/${node##*/}"
+		mount --bind "${node%:*}" "/run/${node##*/}"
 	done
-	mount --rbind /mnt /dev
+	mount --rbind /run /dev
 	ip link set lo up
 	echo ready
 	exec sleep 1000

@@ -209,7 +209,9 @@ fetch() {
 	debs=$(mktemp -d "$cache/debs.XXXXXX")
 	(cd "$debs" && apt_of "$suite" apt-get download "$@" 1>&2) || {
 		rm -rf "$debs"
-		die "cannot download $*"
+		# The next run asks for fresh package lists: these may name what is no more.
+		touch -d '2 days ago' "$cache/apt/$suite/updated"
+		die "cannot download $*; try again"
 	}
 	for deb in "$debs"/*.deb; do
 		dpkg-deb -x "$deb" "$dir"
