@@ -520,6 +520,28 @@ TEST_F(netlink, a_refused_link_leaves_its_unit_free)
 	EXPECT_EQ(0, add_with("vpn", IFLA_BSDTUN_UNIT, 5));
 }
 
+/* The kernel would find a number by the names that there are, not by the units. */
+TEST_F(netlink, a_template_of_units_names_is_refused)
+{
+	static const char *const templates[] = { "bsdtun1%d", "bsdtun%d0", "bsdtun00%d" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(templates); i++) {
+		begin_add(templates[i]);
+		EXPECT_EQ(-EINVAL, commit()) TH_LOG("%s", templates[i]);
+		EXPECT_EQ(IFLA_IFNAME, culprit);
+		EXPECT_TRUE(text_says("number"));
+	}
+	begin_add("vpn%d");
+	EXPECT_EQ(0, commit());
+	EXPECT_EQ(0, value_of("vpn0", IFLA_BSDTUN_UNIT));
+	begin_add("bsdtun%d");
+	EXPECT_EQ(0, commit());
+	EXPECT_EQ(1, value_of("bsdtun1", IFLA_BSDTUN_UNIT));
+	EXPECT_EQ(0, link_del("vpn0"));
+	EXPECT_EQ(0, link_del("bsdtun1"));
+}
+
 TEST_F(netlink, queues_follow_numtxqueues)
 {
 	ASSERT_EQ(0, link_add("bsdtun5", "bsdtun", 3));

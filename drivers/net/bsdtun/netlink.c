@@ -203,6 +203,7 @@ static int newlink(struct net_device *dev, struct rtnl_newlink_params *params,
 {
 	struct bsdtun_device *bt = netdev_priv(dev);
 	struct nlattr **data = params->data;
+	bool unnamed;
 	int err;
 
 	/* Units are the machine's. Who is root in a user namespace of his own may
@@ -222,13 +223,18 @@ static int newlink(struct net_device *dev, struct rtnl_newlink_params *params,
 				    "numtxqueues is 64 at most");
 		return -EINVAL;
 	}
+	/* rtnetlink's name for a link that is given none. */
+	unnamed = !strcmp(dev->name, "bsdtun%d");
+	if (!unnamed && bsdtun_unit_names(dev->name)) {
+		NL_SET_ERR_MSG_ATTR(extack, params->tb[IFLA_IFNAME],
+				    "the number in the name of a unit is the unit's; say which, or give no name");
+		return -EINVAL;
+	}
 	err = choose_unit(dev, params, extack);
 	if (err < 0)
 		return err;
 	bt->unit = err;
-
-	/* rtnetlink's name for a link that is given none. */
-	if (!strcmp(dev->name, "bsdtun%d"))
+	if (unnamed)
 		bsdtun_unit_name(bt->unit, dev->name);
 
 	if (data) {

@@ -330,6 +330,20 @@ int bsdtun_unit_by_name(const char *name)
 }
 
 /**
+ * bsdtun_unit_names - whether a name template makes names of units
+ * @name: with a %%d, for which the kernel is to find a number
+ *
+ * Return: true if so. The number may then be that of any unit.
+ */
+bool bsdtun_unit_names(const char *name)
+{
+	const char *digits = name + strlen(prefix);
+
+	return strchr(name, '%') && !strncmp(name, prefix, strlen(prefix)) &&
+	       (isdigit(*digits) || *digits == '%');
+}
+
+/**
  * bsdtun_unit_device - the interface that a unit holds
  * @unit: unit number
  *

@@ -19,6 +19,7 @@ int bsdtun_unit_of_node(const struct miscdevice *misc);
 int bsdtun_unit_nodes(void);
 void bsdtun_unit_name(int unit, char *name);
 int bsdtun_unit_by_name(const char *name);
+bool bsdtun_unit_names(const char *name);
 
 struct bsdtun_device *bsdtun_unit_device(int unit);
 int bsdtun_unit_lowest_free(int limit);
