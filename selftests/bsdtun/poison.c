@@ -170,6 +170,9 @@ static size_t answer_to(unsigned long request, union answer *answer)
 	case TIOCGPGRP:
 		answer->value = -getpid();
 		return 4;
+	case TUNGCAP:
+		answer->value = BSDTUN_IFCAPS;
+		return 4;
 	case TUNGDEBUG:
 	case TUNGIFHEAD:
 	case TUNGTRANSIENT:
@@ -187,11 +190,12 @@ TEST_F(ioctl, getter_writes_every_byte_of_its_answer_and_no_other)
 {
 	const unsigned long getters[] = {
 		TUNGDEBUG, TUNGIFINFO, TUNGIFINFO_OPENBSD, GIFNAME, TUNGIFHEAD, TUNGTRANSIENT,
-		TUNGVNETHDR, TUNGBATCH, FIONREAD, FIOGETOWN, TIOCGPGRP,
+		TUNGVNETHDR, TUNGBATCH, TUNGCAP, FIONREAD, FIOGETOWN, TIOCGPGRP,
 	};
 	size_t i, pattern, shift, len;
 	union answer answer;
 
+	ASSERT_EQ(0, set(self->fd, TUNSCAP, BSDTUN_IFCAPS));
 	for (i = 0; i < ARRAY_SIZE(getters); i++) {
 		len = answer_to(getters[i], &answer);
 		for (pattern = 0; pattern < ARRAY_SIZE(poisons); pattern++) {
@@ -452,6 +456,30 @@ TEST_F(read, writes_what_fits_of_prefix_and_packet_and_no_other_byte)
 			EXPECT_EQ((ssize_t)got, read(self->fd, arg, sizes[i]));
 			EXPECT_TRUE(as_wanted()) TH_LOG("buffer of %zu bytes", sizes[i]);
 		}
+	}
+}
+
+/* Two packets, if that is not too much to look at. */
+TEST_F(read, writes_of_a_batch_the_frames_their_padding_and_no_other_byte)
+{
+	struct tun_batch_hdr header = { .len = self->len };
+	size_t each = (sizeof(header) + self->len + TUN_BATCH_ALIGN - 1) & -TUN_BATCH_ALIGN;
+	static const unsigned char zeros[TUN_BATCH_ALIGN];
+	size_t i, pattern, count = self->len < 1000 ? 2 : 1;
+	unsigned char *at;
+
+	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 1));
+	for (pattern = 0; pattern < ARRAY_SIZE(poisons); pattern++) {
+		poison(poisons[pattern], count * each + 32);
+		for (i = 0; i < count; i++) {
+			at = arg + i * each;
+			want(at, &header, sizeof(header));
+			want(at + sizeof(header), self->frame, self->len);
+			want(at + sizeof(header) + self->len, zeros, each - sizeof(header) - self->len);
+			queue_packet(self, variant);
+		}
+		EXPECT_EQ((ssize_t)(count * each), read(self->fd, arg, count * each + 32));
+		EXPECT_TRUE(as_wanted());
 	}
 }
 
