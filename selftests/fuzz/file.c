@@ -246,11 +246,11 @@ static long op_read(const struct call *call)
 	canary_check("read", buf, ret > 0 ? ret : 0, len);
 	if (ret > 0)
 		check_head(framing_of(call), buf, ret);
-	/* Of a batch what fits in. */
-	if (next > 0 && ret > 0 && (framing_of(call)->batch ||
-				    framing_of(call)->prefix == PREFIX_UNKNOWN))
+	if (next <= 0 || ret <= 0 || framing_of(call)->prefix == PREFIX_UNKNOWN)
 		return ret;
-	if (next > 0 && ret > 0 && ret != (next < (ssize_t)len ? next : (ssize_t)len))
+	/* Of a batch what fits in, and what has come since. */
+	if (framing_of(call)->batch ? ret < next && (ssize_t)len >= next :
+	    ret != (next < (ssize_t)len ? next : (ssize_t)len))
 		finding("read returned %zd where FIONREAD said %d and %zu bytes were asked for",
 			ret, next, len);
 	return ret;
