@@ -210,6 +210,7 @@ struct tun_batch_hdr {
  * for the first is EMSGSIZE and leaves it. Of a write the frames before one that is
  * refused are taken, and their bytes returned; the first is refused as it would be
  * alone, or with EINVAL if reserved is not 0, and EIO if len is more than is left.
+ * A signal ends a write of more than 64 frames between two of them.
  * Behind the last frame nothing needs to follow. Belongs to the open file.
  * TUNGBATCH returns 0 or 1.
  */
