@@ -934,8 +934,6 @@ static const struct request {
 	{ TUNSTRANSIENT, { .value = 1 }, { .value = 0 } },
 	{ .request = TUNGTRANSIENT },
 	{ TUNSCAP, { .value = BSDTUN_IFCAPS }, { .value = 0 } },
-	{ .request = TUNGCAP },
-	{ .request = TUNDCAP },
 	{ TUNSVNETHDR, { .value = 10 }, { .value = 0 } },
 	{ .request = TUNGVNETHDR },
 	{ TUNSBATCH, { .value = 1 }, { .value = 0 } },
@@ -947,6 +945,9 @@ static const struct request {
 	{ .request = FIOGETOWN },
 	{ TIOCSPGRP, { .value = 1 }, { .value = 0 } },
 	{ .request = TIOCGPGRP },
+	/* These two are about what TUNSCAP begins, and the first is given here. */
+	{ .request = TUNGCAP },
+	{ TUNDCAP, .undo = { .value = BSDTUN_IFCAPS } },
 };
 
 static const struct request *request;
@@ -961,9 +962,10 @@ static int make_request(void)
 static void undo_request(void)
 {
 	union argument argument = request->undo;
+	unsigned long undo = request->request == TUNSCAP ? TUNDCAP :
+			     request->request == TUNDCAP ? TUNSCAP : request->request;
 
-	/* What ends one thing is undone by its begin. */
-	if (ioctl(fds[0], request->request == TUNDCAP ? TUNSCAP : request->request, &argument))
+	if (ioctl(fds[0], undo, &argument))
 		err(1, "ioctl %#lx", request->request);
 }
 
@@ -974,6 +976,8 @@ TEST_F_TIMEOUT(fault, every_ioctl, 1200)
 
 	fds[0] = unit_take(0, O_RDWR | O_NONBLOCK);
 	for (request = requests; request < requests + ARRAY_SIZE(requests); request++) {
+		if (request->request == TUNGCAP)
+			ASSERT_EQ(0, set(fds[0], TUNSCAP, BSDTUN_IFCAPS));
 		EXPECT_LE(0, step(_metadata, &call)) TH_LOG("ioctl %#lx", request->request);
 		failed += ended.nomem;
 	}
@@ -1004,7 +1008,9 @@ TEST_F_TIMEOUT(fault, first_batch_of_an_interface, 1200)
 {
 	static const struct call call = { .make = batch_first, .undo = undo_open };
 
-	EXPECT_LT(0, step(_metadata, &call));
+	/* Memory of processors mostly lies ready. */
+	EXPECT_LE(0, step(_metadata, &call));
+	EXPECT_LT(1, ended.faults);
 }
 
 /* Packets */
@@ -1061,7 +1067,7 @@ static void build_packet(const struct prelude *prelude, bool batch, size_t len)
 TEST_F_TIMEOUT(fault, packet_written, 1200)
 {
 	static const struct call call = { .make = write_packet, .undo = no_undo, .packet = true };
-	static const size_t lens[] = { 100, 4000, TUNMRU - UDP4_HEADERS };
+	static const size_t lens[] = { 100, 5000, TUNMRU - UDP4_HEADERS };
 	const struct prelude preludes[] = {
 		{ .request = TUNSIFHEAD, .argument = 0 },
 		{ TUNSIFHEAD, 1, AF_WORD, .af = htonl(AF_INET) },
@@ -1085,7 +1091,8 @@ TEST_F_TIMEOUT(fault, packet_written, 1200)
 			batch = i & 1;
 			ASSERT_EQ(0, set(fds[0], TUNSBATCH, batch));
 			build_packet(prelude, batch, lens[i / 2]);
-			EXPECT_LT(0, step(_metadata, &call)) {
+			/* A short one is made of what lies ready. */
+			EXPECT_LE(lens[i / 2] > 4095, step(_metadata, &call)) {
 				TH_LOG("%#lx, batch %d, %zu bytes", prelude->request, batch,
 				       packet_len);
 			}
@@ -1197,22 +1204,30 @@ TEST_F_TIMEOUT(fault, packet_sent_without_a_copy, 1200)
 	static unsigned char payload[1000];
 	int lost = 0, on = 1;
 	unsigned int n = 0;
-	bool sent;
+	struct link link;
+	bool sent, struck;
 
 	fds[0] = unit_take(0, O_RDWR | O_NONBLOCK);
 	machine();
 	ASSERT_EQ(0, setsockopt(sock, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)));
+	/* UDP copies all the same if it has to take the checksum itself. */
+	ASSERT_EQ(0, set(fds[0], TUNSVNETHDR, 10));
 	do {
 		nth = ++n;
 		sent = STEPPED(send(sock, payload, sizeof(payload), MSG_ZEROCOPY)) > 0;
+		struck = reached;
 		nth = 0;
-		/* UDP says nothing of what the interface loses. */
+		/* UDP says nothing of what is lost behind it. */
 		if (read(fds[0], packet, sizeof(packet)) < 0)
 			lost += sent;
-		EXPECT_EQ(lost, counter(DEV, "tx_dropped_nomem"));
-	} while (reached && n < STEPS);
-	EXPECT_FALSE(reached);
-	EXPECT_LT(0, lost);
+		ASSERT_EQ(0, link_get(DEV, &link));
+		if (!lasting)
+			EXPECT_EQ(lost, (int)link.stats.tx_dropped);
+		EXPECT_LE((int)link.stats.tx_dropped, lost);
+		EXPECT_EQ((long long)link.stats.tx_dropped, counter(DEV, "tx_dropped_nomem"));
+	} while (struck && n < STEPS);
+	EXPECT_FALSE(struck);
+	EXPECT_LT(0, counter(DEV, "tx_dropped_nomem"));
 }
 
 /* txqueuelen */
