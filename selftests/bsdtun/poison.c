@@ -466,6 +466,7 @@ TEST_F(read, writes_of_a_batch_the_frames_their_padding_and_no_other_byte)
 	size_t each = (sizeof(header) + self->len + TUN_BATCH_ALIGN - 1) & -TUN_BATCH_ALIGN;
 	static const unsigned char zeros[TUN_BATCH_ALIGN];
 	size_t i, pattern, count = self->len < 1000 ? 2 : 1;
+	size_t padding = each - sizeof(header) - self->len;
 	unsigned char *at;
 
 	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 1));
@@ -475,7 +476,7 @@ TEST_F(read, writes_of_a_batch_the_frames_their_padding_and_no_other_byte)
 			at = arg + i * each;
 			want(at, &header, sizeof(header));
 			want(at + sizeof(header), self->frame, self->len);
-			want(at + sizeof(header) + self->len, zeros, each - sizeof(header) - self->len);
+			want(at + sizeof(header) + self->len, zeros, padding);
 			queue_packet(self, variant);
 		}
 		EXPECT_EQ((ssize_t)(count * each), read(self->fd, arg, count * each + 32));

@@ -1230,7 +1230,9 @@ static long set_mtu(void)
 
 static long set_txqlen(void)
 {
-	static const int lengths[] = { 0, 1, 2, 16, 17, 33, 40, 500, 1000, 32767, 32768, 0x7fffffff };
+	static const int lengths[] = {
+		0, 1, 2, 16, 17, 33, 40, 500, 1000, 32767, 32768, 0x7fffffff
+	};
 	char name[IFNAMSIZ];
 
 	pick_link(name);
