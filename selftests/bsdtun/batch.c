@@ -56,13 +56,11 @@ static struct tun_batch_hdr *header_at(struct _test_data_batch *self, size_t at)
 static long number_at(struct _test_data_batch *self, size_t at, size_t before)
 {
 	const unsigned char *packet = self->buf + at + HEADER + before;
-	uint32_t number;
 
 	if (at % TUN_BATCH_ALIGN || header_at(self, at)->len != before + NUMBER ||
 	    header_at(self, at)->reserved || !packet_is_sound(packet, NUMBER))
 		return -1;
-	memcpy(&number, packet_payload(packet), sizeof(number));
-	return ntohl(number);
+	return packet_number(packet);
 }
 
 /* Appends a frame to what is to be written. */
@@ -409,9 +407,6 @@ TEST_F(batch, frames_of_every_length_arrive_but_for_a_wrong_checksum)
 	}
 }
 
-/* About as long as a page a packet has no room for what is copied with it: the header of
- * the next frame, whether its length is odd or it is refused.
- */
 static void ignore(int signal)
 {
 	(void)signal;
@@ -444,6 +439,9 @@ TEST_F(batch, a_write_of_very_many_packets_ends_when_a_signal_comes)
 	EXPECT_EQ(written / (ssize_t)self->len, counter(DEV, "rx_dropped_down"));
 }
 
+/* About as long as a page a packet has no room for what is copied with it: the header of
+ * the next frame, whether its length is odd or it is refused.
+ */
 TEST_F(batch, frames_about_as_long_as_a_page_are_not_harmed_by_the_next)
 {
 	const int page = getpagesize();

@@ -571,14 +571,19 @@ static bool is_of_vmalloc(const char *cache)
 	return !strcmp(cache, "vmap_area");
 }
 
+static void spare_what_warns(void)
+{
+	if (!lasting)
+		return;
+	spare(is_of_vmalloc);
+	spare_pages();
+}
+
 TEST_F_TIMEOUT(fault, load, 1200)
 {
 	static const struct call call = { .make = load, .undo = undo_load, .slow = true };
 
-	if (lasting) {
-		spare(is_of_vmalloc);
-		spare_pages();
-	}
+	spare_what_warns();
 	undo_load();
 	EXPECT_LT(0, step(_metadata, &call));
 	reload();
@@ -604,10 +609,7 @@ TEST_F_TIMEOUT(fault, load_with_a_node_open, 1200)
 	char byte;
 	size_t i;
 
-	if (lasting) {
-		spare(is_of_vmalloc);
-		spare_pages();
-	}
+	spare_what_warns();
 	for (i = 0; i < ARRAY_SIZE(faults); i++) {
 		undo_load();
 		atomic_store(&over, false);
@@ -1069,7 +1071,6 @@ TEST_F_TIMEOUT(fault, packet_written, 1200)
 	static const struct call call = { .make = write_packet, .undo = no_undo, .packet = true };
 	static const size_t lens[] = { 100, 5000, TUNMRU - UDP4_HEADERS };
 	const struct prelude preludes[] = {
-		{ .request = TUNSIFHEAD, .argument = 0 },
 		{ TUNSIFHEAD, 1, AF_WORD, .af = htonl(AF_INET) },
 		{ .request = TUNSIFHEAD, .argument = 0 },
 		{ TUNSCAP, BSDTUN_IFCAPS, sizeof(struct tun_hdr),
@@ -1132,14 +1133,6 @@ TEST_F_TIMEOUT(fault, packet_read, 1200)
 #define IN_A_BATCH	3
 #define FRAME		(sizeof(struct tun_batch_hdr) + UDP4_HEADERS + sizeof(uint32_t))
 
-static int number_in_frame(const unsigned char *frame)
-{
-	uint32_t number;
-
-	memcpy(&number, packet_payload(frame + sizeof(struct tun_batch_hdr)), sizeof(number));
-	return ntohl(number);
-}
-
 /* Only the packet that the fault strikes is lost; those before it are read, those
  * after it go back.
  */
@@ -1165,7 +1158,7 @@ TEST_F_TIMEOUT(fault, batch_read, 1200)
 		}
 		for (left = i; left < IN_A_BATCH; left++) {
 			ASSERT_EQ((ssize_t)FRAME, read(fds[0], buf, FRAME));
-			EXPECT_EQ(left, number_in_frame(buf));
+			EXPECT_EQ(left, packet_number(buf + sizeof(struct tun_batch_hdr)));
 		}
 		EXPECT_EQ(-1, read(fds[0], buf, sizeof(buf)));
 		EXPECT_EQ(lost, counter(DEV, "tx_dropped_fault"));

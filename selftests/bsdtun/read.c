@@ -309,7 +309,6 @@ TEST_F(read, by_four_of_four_packets_gives_each_one)
 {
 	struct sleeper readers[4];
 	struct result result;
-	uint32_t number;
 	int i, seen = 0;
 
 	ASSERT_EQ(0, set_blocking(self->fd));
@@ -319,8 +318,7 @@ TEST_F(read, by_four_of_four_packets_gives_each_one)
 	for (i = 0; i < 4; i++) {
 		sleeper_result(&readers[i], &result);
 		ASSERT_EQ(NUMBERED, result.ret);
-		memcpy(&number, packet_payload(result.data), sizeof(number));
-		seen |= 1 << ntohl(number);
+		seen |= 1 << packet_number(result.data);
 	}
 	EXPECT_EQ(0xf, seen);
 }

@@ -1819,8 +1819,7 @@ static long courier_receive(ssize_t len)
 	if ((size_t)len != prefix + UDP4_HEADERS + sizeof(number) ||
 	    !packet_is_sound(buffer + prefix, len - prefix))
 		return -EBADMSG;
-	memcpy(&number, packet_payload(buffer + prefix), sizeof(number));
-	number = ntohl(number);
+	number = packet_number(buffer + prefix);
 	if (number <= courier.received || number > courier.sent)
 		return -EBADMSG;
 	courier.arrivals++;

@@ -346,7 +346,6 @@ TEST_F(drop, is_traced_with_cause_and_reason)
 	}
 }
 
-/* Refused when it was made already, a written packet has a reason of its own. */
 TEST_F(trace, the_length_of_a_packet_that_is_lost_is_its_own)
 {
 	int on = 1;
@@ -362,6 +361,7 @@ TEST_F(trace, the_length_of_a_packet_that_is_lost_is_its_own)
 	EXPECT_NE(NULL, strstr(line, text)) TH_LOG("%s, not%s", line, text);
 }
 
+/* Refused when it was made already, a written packet has a reason of its own. */
 TEST_F(trace, a_written_packet_that_is_refused_is_freed_with_a_reason)
 {
 	trace_event("skb/kfree_skb");

@@ -76,14 +76,6 @@ static int provide_buffers(struct _test_data_uring *self)
 	return ret < 0 ? ret : 0;
 }
 
-static int number_in(const void *packet)
-{
-	uint32_t number;
-
-	memcpy(&number, packet_payload(packet), sizeof(number));
-	return ntohl(number);
-}
-
 static bool readable(int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
@@ -98,7 +90,7 @@ TEST_F(uring, a_read_waits_for_a_packet)
 	EXPECT_EQ(-EAGAIN, none_yet(&self->ring));
 	send_numbers(self->sock, 7, 1);
 	EXPECT_EQ(NUMBERED, COMPLETION());
-	EXPECT_EQ(7, number_in(self->buf[0]));
+	EXPECT_EQ(7, packet_number(self->buf[0]));
 }
 
 TEST_F(uring, a_read_takes_the_packet_that_is_there)
@@ -109,7 +101,7 @@ TEST_F(uring, a_read_takes_the_packet_that_is_there)
 	/* At once, without a worker or a poll */
 	EXPECT_EQ(0, none_yet(&self->ring));
 	EXPECT_EQ(NUMBERED, COMPLETION());
-	EXPECT_EQ(7, number_in(self->buf[0]));
+	EXPECT_EQ(7, packet_number(self->buf[0]));
 	EXPECT_EQ(-EAGAIN, none_yet(&self->ring));
 }
 
@@ -127,7 +119,7 @@ TEST_F(uring, queued_reads_get_one_packet_each)
 		EXPECT_EQ(-EAGAIN, none_yet(&self->ring));
 	}
 	for (i = 0; i < QUEUED; i++) {
-		number = number_in(self->buf[i]);
+		number = packet_number(self->buf[i]);
 		ASSERT_TRUE(number >= 0 && number < QUEUED && !seen[number]);
 		seen[number] = true;
 	}
@@ -179,7 +171,7 @@ TEST_F(uring, registered_buffers_and_files_serve)
 	ASSERT_EQ(1, io_uring_submit(&self->ring));
 	send_numbers(self->sock, 7, 1);
 	EXPECT_EQ(NUMBERED, COMPLETION());
-	EXPECT_EQ(7, number_in(self->buf[0]));
+	EXPECT_EQ(7, packet_number(self->buf[0]));
 
 	len = build_udp(AF_INET, self->buf[0], "fixed", 5);
 	sqe = io_uring_get_sqe(&self->ring);
@@ -198,7 +190,7 @@ TEST_F(uring, a_read_of_a_nonblocking_file_waits_too)
 	EXPECT_EQ(-EAGAIN, none_yet(&self->ring));
 	send_numbers(self->sock, 7, 1);
 	EXPECT_EQ(NUMBERED, COMPLETION());
-	EXPECT_EQ(7, number_in(self->buf[0]));
+	EXPECT_EQ(7, packet_number(self->buf[0]));
 }
 
 TEST_F(uring, a_read_that_may_not_wait_is_EAGAIN)
@@ -411,7 +403,7 @@ TEST_F(uring, a_read_takes_a_provided_buffer)
 		send_numbers(self->sock, i, 1);
 		EXPECT_EQ(NUMBERED, COMPLETION());
 		ASSERT_TRUE(!!(self->flags & IORING_CQE_F_BUFFER));
-		EXPECT_EQ(i, number_in(self->buf[self->flags >> IORING_CQE_BUFFER_SHIFT]));
+		EXPECT_EQ(i, packet_number(self->buf[self->flags >> IORING_CQE_BUFFER_SHIFT]));
 	}
 }
 
@@ -443,7 +435,7 @@ TEST_F(uring, a_multishot_read_takes_a_buffer_for_each_packet)
 		send_numbers(self->sock, i, 1);
 		EXPECT_EQ(NUMBERED, COMPLETION());
 		ASSERT_TRUE(!!(self->flags & IORING_CQE_F_BUFFER));
-		EXPECT_EQ(i, number_in(self->buf[self->flags >> IORING_CQE_BUFFER_SHIFT]));
+		EXPECT_EQ(i, packet_number(self->buf[self->flags >> IORING_CQE_BUFFER_SHIFT]));
 	}
 	/* Without a buffer it ends, and leaves the packet to others. */
 	if (self->flags & IORING_CQE_F_MORE) {
@@ -469,7 +461,7 @@ TEST_F(uring, a_multishot_read_takes_what_came_before_it)
 	}
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(NUMBERED, COMPLETION());
-		EXPECT_EQ(i, number_in(self->buf[self->flags >> IORING_CQE_BUFFER_SHIFT]));
+		EXPECT_EQ(i, packet_number(self->buf[self->flags >> IORING_CQE_BUFFER_SHIFT]));
 	}
 	EXPECT_EQ(-EAGAIN, none_yet(&self->ring));
 	ASSERT_EQ(0, link_del(DEV));

@@ -812,6 +812,14 @@ const void *packet_payload(const void *packet)
 	return packet + header_len(packet) + sizeof(struct udphdr);
 }
 
+long packet_number(const void *packet)
+{
+	uint32_t number;
+
+	memcpy(&number, packet_payload(packet), sizeof(number));
+	return ntohl(number);
+}
+
 /* Bytes that do not repeat with the size of a page. */
 void pattern(void *buf, size_t len)
 {
@@ -890,17 +898,15 @@ void send_numbers(int sock, int first, int count)
 long read_number(int fd, size_t prefix)
 {
 	unsigned char buf[256];
-	uint32_t number;
 	ssize_t len;
 
 	len = read(fd, buf, sizeof(buf));
 	if (len < 0)
 		return -errno;
-	if ((size_t)len < prefix + UDP4_HEADERS + sizeof(number) ||
+	if ((size_t)len < prefix + UDP4_HEADERS + sizeof(uint32_t) ||
 	    !packet_is_sound(buf + prefix, len - prefix))
 		return -EBADMSG;
-	memcpy(&number, packet_payload(buf + prefix), sizeof(number));
-	return ntohl(number);
+	return packet_number(buf + prefix);
 }
 
 long wait_number(int fd, size_t prefix)

@@ -111,6 +111,7 @@ size_t build_tcp(void *packet, uint32_t seq, size_t len);	/* of IPv4 */
 size_t build_echo(int family, void *packet, size_t len);
 bool packet_is_sound(const void *packet, size_t len);
 const void *packet_payload(const void *packet);
+long packet_number(const void *packet);	/* of send_numbers() */
 void pattern(void *buf, size_t len);
 
 /* Checksums: bytes from an even place on are added; the sum becomes the checksum. */
