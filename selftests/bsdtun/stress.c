@@ -318,9 +318,14 @@ static void pick_link(char *name)
 	} while (--tries && ioctl(control, SIOCGIFINDEX, &ifr));
 }
 
+static void addr_text(int family, unsigned int subnet, unsigned int host, char *text)
+{
+	sprintf(text, family == AF_INET6 ? "2001:db8:%u::%u" : "192.168.%u.%u", subnet, host);
+}
+
 static void pick_addr(int family, unsigned int host, char *text)
 {
-	sprintf(text, family == AF_INET6 ? "2001:db8:%u::%u" : "192.168.%u.%u", pick(3), host);
+	addr_text(family, pick(3), host, text);
 }
 
 static int pick_family(void)
@@ -1563,19 +1568,34 @@ static struct op dump_ops[] = {
 
 /* Senders. What may fail here is IP's as well. */
 
+/* A link that leads to a subnet, which most of the time none does: where it fails, or
+ * somebody takes it away again, nothing can be sent.
+ */
+static void lead_to(int family, unsigned int subnet)
+{
+	char link[IFNAMSIZ], text[64];
+
+	pick_link(link);
+	addr_text(family, subnet, 1, text);
+	addr_add(link, text, NULL, prefix_of(family));
+	link_up(link);
+}
+
 static long send_udp(void)
 {
 	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
 	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(PORT) };
 	bool zerocopy = one_in(4);
 	int family = pick_family(), one = 1;
-	unsigned int count = 1 + pick(32), host = 1 + pick(3);
+	unsigned int count = 1 + pick(32), subnet = pick(3), host = 1 + pick(3);
 	char text[64];
 	long ret = 0;
 	int fd;
 
-	pick_addr(family, host, text);
+	addr_text(family, subnet, host, text);
 	inet_pton(family, text, family == AF_INET6 ? (void *)&to6.sin6_addr : &to4.sin_addr);
+	if (one_in(2))
+		lead_to(family, subnet);
 	fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (zerocopy)
 		setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one));
@@ -1587,17 +1607,15 @@ static long send_udp(void)
 	return ret;
 }
 
-static long send_packet(void)
+static long send_packets(const char *name)
 {
 	static const int types[] = { ETH_P_IP, ETH_P_IPV6, ETH_P_IPX, ETH_P_ARP };
 	struct sockaddr_ll to = { .sll_family = AF_PACKET };
 	unsigned int count = 1 + pick(32);
-	char name[IFNAMSIZ];
 	int one = 1;
 	long ret = 0;
 	int fd;
 
-	pick_link(name);
 	to.sll_ifindex = link_index(name);
 	if (!to.sll_ifindex)
 		return SKIPPED;
@@ -1613,11 +1631,33 @@ static long send_packet(void)
 	return ret;
 }
 
+static long send_anywhere(void)
+{
+	char name[IFNAMSIZ];
+
+	pick_link(name);
+	return send_packets(name);
+}
+
+/* Where somebody may read, if that is in this namespace. */
+static long send_to_file(void)
+{
+	struct ifreq ifr = { .ifr_name = "" };
+
+	if (ioctl(me->fd, TUNGIFNAME, &ifr))
+		return -errno;
+	link_up(ifr.ifr_name);
+	return send_packets(ifr.ifr_name);
+}
+
 static struct op send_ops[] = {
 	{ .name = "UDP", .run = send_udp, .roams = true,
 	  .allowed = { ENETUNREACH, EHOSTUNREACH, ENETDOWN, ENOBUFS, EAGAIN, EINVAL,
 		       EADDRNOTAVAIL, EACCES, ECONNREFUSED, EMSGSIZE } },
-	{ .name = "packet socket", .run = send_packet, .roams = true,
+	{ .name = "packet socket", .run = send_anywhere, .roams = true,
+	  .allowed = { ENXIO, ENETDOWN, ENODEV, ENOBUFS, EAGAIN, EMSGSIZE } },
+	{ .name = "packet socket, to an open file", .run = send_to_file, .roams = true,
+	  .on_file = true,
 	  .allowed = { ENXIO, ENETDOWN, ENODEV, ENOBUFS, EAGAIN, EMSGSIZE } },
 	{ .name = NULL },
 };
@@ -2037,7 +2077,7 @@ static struct kind kinds[] = {
 	  .step = namespace_step },
 	{ .name = "sysfs and parameters", .threads = 1, .ops = sysfs_ops },
 	{ .name = "dumps", .threads = 1, .ops = dump_ops },
-	{ .name = "senders", .threads = 1, .ops = send_ops },
+	{ .name = "senders", .threads = 2, .ops = send_ops },
 	{ .name = "killed processes", .threads = 1, .ops = mortal_ops },
 	{ .name = "courier: sender", .threads = 1, .ops = courier_sender_ops,
 	  .step = courier_sender_step,
@@ -2136,7 +2176,8 @@ static unsigned long total(void)
 	return sum;
 }
 
-static bool all_succeeded(void)
+/* The first operation that has not succeeded yet. */
+static const struct op *awaited(void)
 {
 	unsigned int i;
 	int j;
@@ -2144,8 +2185,8 @@ static bool all_succeeded(void)
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		for (j = 0; j < kinds[i].count; j++)
 			if (!kinds[i].ops[j].succeeded)
-				return false;
-	return true;
+				return &kinds[i].ops[j];
+	return NULL;
 }
 
 /* Lets them work for so long, and longer on a slow machine, until each operation has
@@ -2160,13 +2201,14 @@ static bool run(int seconds)
 	do {
 		pause_us(100000);
 		age = now() - start;
-		if (age > seconds * 1000LL && (all_succeeded() || age > seconds * 4000LL))
+		if (age > seconds * 1000LL && (!awaited() || age > seconds * 4000LL))
 			atomic_store(&over, true);
 		if (now() - told >= 10000) {
 			told += 10000;
-			ksft_print_msg("progress: %lld of %d s, %lu operations, %lu loads\n",
-				       age / 1000, seconds, total(),
-				       module_ops[2].succeeded);
+			ksft_print_msg("progress: %lld of %d s, %lu operations, %lu loads%s%s\n",
+				       age / 1000, seconds, total(), module_ops[2].succeeded,
+				       age > seconds * 1000LL && awaited() ? ", awaiting " : "",
+				       age > seconds * 1000LL && awaited() ? awaited()->name : "");
 		}
 		working = false;
 		for (i = 0; i < worker_count; i++) {
