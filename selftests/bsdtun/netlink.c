@@ -30,10 +30,8 @@ struct shown {
 	int64_t value[IFLA_BSDTUN_MAX + 1];
 	bool counted[IFLA_BSDTUN_COUNTER_MAX + 1];
 	int64_t count[IFLA_BSDTUN_COUNTER_MAX + 1];
-	/* The framing and header of the file that has a queue, or -1; and the files that make no
-	 * sense.
-	 */
-	int framing[MAX_QUEUES], offload[MAX_QUEUES];
+	/* Of the file that has a queue, or -1; and the files that make no sense. */
+	int framing[MAX_QUEUES], offload[MAX_QUEUES], batch[MAX_QUEUES];
 	int bad_files;
 };
 
@@ -197,12 +195,13 @@ static void parse_files(const struct nlattr *nest, struct shown *shown)
 {
 	const struct nlattr *file, *attr;
 	uint32_t queue;
-	int framing, offload;
+	int framing, offload, batch;
 
 	mnl_attr_for_each_nested(file, nest) {
 		queue = MAX_QUEUES;
 		framing = -1;
 		offload = -1;
+		batch = -1;
 		mnl_attr_for_each_nested(attr, file) {
 			if (mnl_attr_get_type(attr) == IFLA_BSDTUN_FILE_QUEUE)
 				queue = mnl_attr_get_u32(attr);
@@ -210,10 +209,13 @@ static void parse_files(const struct nlattr *nest, struct shown *shown)
 				framing = mnl_attr_get_u8(attr);
 			if (mnl_attr_get_type(attr) == IFLA_BSDTUN_FILE_OFFLOAD)
 				offload = mnl_attr_get_u8(attr);
+			if (mnl_attr_get_type(attr) == IFLA_BSDTUN_FILE_BATCH)
+				batch = mnl_attr_get_u8(attr);
 		}
 		if (mnl_attr_get_type(file) == IFLA_BSDTUN_FILE && queue < MAX_QUEUES) {
 			shown->framing[queue] = framing;
 			shown->offload[queue] = offload;
+			shown->batch[queue] = batch;
 		} else {
 			shown->bad_files++;
 		}
@@ -251,6 +253,7 @@ static void parse_link(const struct nlmsghdr *msg, struct shown *shown)
 	memset(shown, 0, sizeof(*shown));
 	memset(shown->framing, -1, sizeof(shown->framing));
 	memset(shown->offload, -1, sizeof(shown->offload));
+	memset(shown->batch, -1, sizeof(shown->batch));
 	mnl_attr_for_each(attr, msg, sizeof(struct ifinfomsg)) {
 		if (mnl_attr_get_type(attr) == IFLA_IFNAME)
 			snprintf(shown->name, IFNAMSIZ, "%s", mnl_attr_get_str(attr));
@@ -627,7 +630,7 @@ TEST_F(netlink, each_counter_is_shown_and_agrees_with_ethtool)
 	link_del(DEV);
 }
 
-TEST_F(netlink, the_framing_of_each_open_file_is_shown)
+TEST_F(netlink, the_format_of_each_open_file_is_shown)
 {
 	struct shown shown;
 	int fds[3], i, on = 1, len = 12;
@@ -641,6 +644,7 @@ TEST_F(netlink, the_framing_of_each_open_file_is_shown)
 	for (i = 0; i < 3; i++)
 		fds[i] = unit_open(5, O_RDWR);
 	ASSERT_EQ(0, ioctl(fds[1], TUNSLMODE, &on));
+	ASSERT_EQ(0, ioctl(fds[1], TUNSBATCH, &on));
 	on = 0;
 	ASSERT_EQ(0, ioctl(fds[2], TUNSIFHEAD, &on));
 	ASSERT_EQ(0, ioctl(fds[1], TUNSVNETHDR, &len));
@@ -652,6 +656,8 @@ TEST_F(netlink, the_framing_of_each_open_file_is_shown)
 	EXPECT_EQ(BSDTUN_HEADER_NONE, shown.offload[0]);
 	EXPECT_EQ(BSDTUN_HEADER_VNET, shown.offload[1]);
 	EXPECT_EQ(BSDTUN_HEADER_TUN, shown.offload[2]);
+	EXPECT_EQ(0, shown.batch[0]);
+	EXPECT_EQ(1, shown.batch[1]);
 	EXPECT_EQ(-1, shown.framing[3]);
 	close(fds[0]);
 	ASSERT_EQ(0, show("bsdtun5", 0, &shown));

@@ -111,7 +111,7 @@ show() {
 	shows " framing none pid $BASHPID queues 2 opens 1 file 0 framing none " ip -d link show bsdtun4
 	ip link set bsdtun4 type bsdtun framing af
 	hold /dev/bsdtun4
-	shows " framing af pid $BASHPID queues 2 opens 2 file 0 framing none offload none file 1 framing af offload none " \
+	shows " framing af pid $BASHPID queues 2 opens 2 file 0 framing none offload none batch off file 1 framing af offload none batch off " \
 		ip -d link show bsdtun4
 }
 
@@ -127,7 +127,7 @@ show_json() {
 	ip link add bsdtun4 type bsdtun
 	hold /dev/bsdtun4
 	data='"unit":4,"mode":"pointopoint","transient":false,"framing":"none","pid":'$BASHPID
-	data+=',"queues":1,"opens":1,"files":\[\{"queue":0,"framing":"none","offload":"none"\}\]'
+	data+=',"queues":1,"opens":1,"files":\[\{"queue":0,"framing":"none","offload":"none","batch":false\}\]'
 	shows "\"info_data\":\\{$data\\}" ip -d -j link show bsdtun4
 	shows '"unit": 4,' ip -d -j -p link show bsdtun4
 }
@@ -150,7 +150,7 @@ show_lost() {
 	hides "[rt]x_" ip -d -s link show bsdtun0
 	write_to "$held" "Each IPv4 packet begins like that"
 	refused "Address family" write_to "$held" "zero is no version of IP"
-	shows " opens 1 file 0 framing none offload none rx_errors_family 1 rx_dropped_down 1 " ip -d -s link show bsdtun0
+	shows " opens 1 file 0 framing none offload none batch off rx_errors_family 1 rx_dropped_down 1 " ip -d -s link show bsdtun0
 	hides "[rt]x_" ip -d link show bsdtun0
 	for name in tx_dropped_{no_reader,family,offload,full,nomem,purged,fault} \
 		rx_errors_{length,family,header,fault} rx_dropped_{down,nomem}; do

@@ -230,6 +230,14 @@ static void print_name(const struct rtattr *attr, const char *key,
 							  "unknown");
 }
 
+static void print_switch(const struct rtattr *attr, const char *key,
+			 const char *format)
+{
+	if (attr)
+		print_color_on_off(PRINT_ANY, COLOR_NONE, key, format,
+				   get_u8(attr));
+}
+
 /* By name for people, unless they ask for numbers; by number for programs. */
 static bool wants_name(const struct rtattr *attr)
 {
@@ -280,7 +288,7 @@ static const struct rtattr *first_of(const struct rtattr *nest, int *room)
 /* Each open file, and what it has before its packets. */
 static void print_files(const struct rtattr *nest)
 {
-	const struct rtattr *file, *attr, *queue, *framing, *offload;
+	const struct rtattr *file, *attr, *queue, *framing, *offload, *batch;
 	int files_room, room;
 
 	if (!nest)
@@ -291,6 +299,7 @@ static void print_files(const struct rtattr *nest)
 		queue = NULL;
 		framing = NULL;
 		offload = NULL;
+		batch = NULL;
 		for (attr = first_of(file, &room); RTA_OK(attr, room);
 		     attr = RTA_NEXT(attr, room)) {
 			if (attr->rta_type == IFLA_BSDTUN_FILE_QUEUE)
@@ -299,6 +308,8 @@ static void print_files(const struct rtattr *nest)
 				framing = attr;
 			else if (attr->rta_type == IFLA_BSDTUN_FILE_OFFLOAD)
 				offload = attr;
+			else if (attr->rta_type == IFLA_BSDTUN_FILE_BATCH)
+				batch = attr;
 		}
 		open_json_object(NULL);
 		print_uint(queue, "queue", "file %u ");
@@ -306,6 +317,7 @@ static void print_files(const struct rtattr *nest)
 			   COUNT_OF(framing_names));
 		print_name(offload, "offload", "offload %s ", offload_names,
 			   COUNT_OF(offload_names));
+		print_switch(batch, "batch", "batch %s ");
 		close_json_object();
 	}
 	close_json_array(PRINT_JSON, NULL);
@@ -350,10 +362,7 @@ static void print_opt(struct link_util *util, FILE *file, struct rtattr *attr[])
 	print_group(attr[IFLA_BSDTUN_GROUP]);
 	print_name(attr[IFLA_BSDTUN_MODE], "mode", "mode %s ", mode_names,
 		   COUNT_OF(mode_names));
-	if (attr[IFLA_BSDTUN_TRANSIENT])
-		print_color_on_off(PRINT_ANY, COLOR_NONE, "transient",
-				   "transient %s ",
-				   get_u8(attr[IFLA_BSDTUN_TRANSIENT]));
+	print_switch(attr[IFLA_BSDTUN_TRANSIENT], "transient", "transient %s ");
 	print_name(attr[IFLA_BSDTUN_FRAMING], "framing", "framing %s ",
 		   framing_names, COUNT_OF(framing_names));
 	if (attr[IFLA_BSDTUN_PID] && get_u32(attr[IFLA_BSDTUN_PID]))

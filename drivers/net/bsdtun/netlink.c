@@ -290,7 +290,8 @@ static size_t get_size(const struct net_device *dev)
 	       (nla_total_size(0) +		/* IFLA_BSDTUN_FILE */
 		nla_total_size(sizeof(u32)) +	/* IFLA_BSDTUN_FILE_QUEUE */
 		nla_total_size(sizeof(u8)) +	/* IFLA_BSDTUN_FILE_FRAMING */
-		nla_total_size(sizeof(u8))) *	/* IFLA_BSDTUN_FILE_OFFLOAD */
+		nla_total_size(sizeof(u8)) +	/* IFLA_BSDTUN_FILE_OFFLOAD */
+		nla_total_size(sizeof(u8))) *	/* IFLA_BSDTUN_FILE_BATCH */
 	       dev->num_tx_queues;		/* it may be opened meanwhile */
 }
 
@@ -320,7 +321,8 @@ static int fill_file(struct sk_buff *skb, u32 index,
 	if (!nest ||
 	    nla_put_u32(skb, IFLA_BSDTUN_FILE_QUEUE, index) ||
 	    nla_put_u8(skb, IFLA_BSDTUN_FILE_FRAMING, format.prefix) ||
-	    nla_put_u8(skb, IFLA_BSDTUN_FILE_OFFLOAD, format.header))
+	    nla_put_u8(skb, IFLA_BSDTUN_FILE_OFFLOAD, format.header) ||
+	    nla_put_u8(skb, IFLA_BSDTUN_FILE_BATCH, format.batch))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

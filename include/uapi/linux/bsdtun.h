@@ -348,12 +348,15 @@ enum {
  * @IFLA_BSDTUN_FILE_QUEUE: u32, which transmit queue of the link it reads
  * @IFLA_BSDTUN_FILE_FRAMING: u8, enum bsdtun_framing as it is now
  * @IFLA_BSDTUN_FILE_OFFLOAD: u8, enum bsdtun_header as it is now
+ * @IFLA_BSDTUN_FILE_BATCH: u8, 1 if each read and write takes many packets
+ *	(TUNSBATCH), else 0
  */
 enum {
 	IFLA_BSDTUN_FILE_UNSPEC,
 	IFLA_BSDTUN_FILE_QUEUE,
 	IFLA_BSDTUN_FILE_FRAMING,
 	IFLA_BSDTUN_FILE_OFFLOAD,
+	IFLA_BSDTUN_FILE_BATCH,
 	/* private: */
 	__IFLA_BSDTUN_FILE_MAX
 };
