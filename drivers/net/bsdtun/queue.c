@@ -137,9 +137,10 @@ static bool has_qdisc(const struct netdev_queue *txq)
 	return !qdisc_txq_has_no_queue(txq);
 }
 
-static void wake_readers(struct bsdtun_queue *queue)
+static void wake_readers(struct bsdtun_queue *queue, int count)
 {
-	wake_up_interruptible_poll(&queue->wait, EPOLLIN | EPOLLRDNORM);
+	__wake_up(&queue->wait, TASK_INTERRUPTIBLE, count,
+		  poll_to_key(EPOLLIN | EPOLLRDNORM));
 }
 
 static void stop_while_full(struct ptr_ring *ring, struct netdev_queue *txq)
@@ -149,8 +150,11 @@ static void stop_while_full(struct ptr_ring *ring, struct netdev_queue *txq)
 	 * the reader made, or the reader sees that the tx queue is stopped.
 	 */
 	smp_mb__after_atomic();
+	/* Woken, not just started: the qdisc of another sender may have seen it
+	 * stopped meanwhile, if we come from XDP or a socket that bypasses it.
+	 */
 	if (!__ptr_ring_full(ring))
-		netif_tx_start_queue(txq);
+		netif_tx_wake_queue(txq);
 }
 
 static netdev_tx_t drop(struct bsdtun_device *bt, struct sk_buff *skb,
@@ -220,7 +224,7 @@ netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
 		stop_while_full(ring, txq);
 
 	if (wq_has_sleeper(&queue->wait))
-		wake_readers(queue);
+		wake_readers(queue, 1);
 	/* Not from here: the stack may hold locks that softirqs take, and
 	 * signalling a process group takes tasklist_lock, which they must not.
 	 */
@@ -239,6 +243,12 @@ static bool half_free(const struct ptr_ring *ring)
 		   ring->size;
 
 	return !READ_ONCE(ring->queue[half]);
+}
+
+/* How many slots were consumed and not given back yet. */
+static int slots_kept(const struct ptr_ring *ring)
+{
+	return ring->consumer_head - ring->consumer_tail;
 }
 
 static bool tx_may_wake(struct bsdtun_queue *queue)
@@ -289,7 +299,7 @@ static bool consume_batch(struct bsdtun_queue *queue, struct bsdtun_batch *batch
 	struct ptr_ring *ring = &queue->ring;
 	size_t len, room = SIZE_MAX;
 	struct sk_buff *skb;
-	int max, tail, count = 0;
+	int max, kept, count = 0;
 	bool wake = false;
 
 	spin_lock(&ring->consumer_lock);
@@ -299,7 +309,7 @@ static bool consume_batch(struct bsdtun_queue *queue, struct bsdtun_batch *batch
 		max = BSDTUN_FRAME_BATCH;
 		room = batch->room;
 	}
-	tail = ring->consumer_tail;
+	kept = slots_kept(ring);
 	while (count < max && (skb = __ptr_ring_peek(ring))) {
 		len = bsdtun_frame_len(skb, batch->format);
 		if (len > room)
@@ -311,8 +321,8 @@ static bool consume_batch(struct bsdtun_queue *queue, struct bsdtun_batch *batch
 	batch->count = count;
 	if (!count && skb)
 		batch->count = -EMSGSIZE;
-	/* Slots were given back: see half_free(). */
-	if (count && (ring->consumer_tail != tail || count >= ring->size))
+	/* The indices alone tell nothing: they may have gone all the way round. */
+	if (slots_kept(ring) != kept + count)
 		wake = tx_may_wake(queue);
 	spin_unlock(&ring->consumer_lock);
 	if (unlikely(wake))
@@ -336,8 +346,7 @@ struct bsdtun_packet bsdtun_queue_receive(struct bsdtun_queue *queue)
 	spin_lock(&ring->consumer_lock);
 	packet.skb = __ptr_ring_consume(ring);
 	packet.format = queue->format;
-	wake = packet.skb && ring->consumer_head == ring->consumer_tail &&
-	       tx_may_wake(queue);
+	wake = packet.skb && !slots_kept(ring) && tx_may_wake(queue);
 	spin_unlock(&ring->consumer_lock);
 	if (unlikely(wake))
 		tx_wake(queue);
@@ -382,7 +391,7 @@ wait_until(struct bsdtun_queue *queue, bool nonblock,
 	finish_wait(&queue->wait, &wait);
 
 	if (in_line && !bsdtun_queue_empty(queue))
-		wake_readers(queue);
+		wake_readers(queue, 1);
 	return err;
 }
 
@@ -450,7 +459,7 @@ int bsdtun_queue_receive_batch(struct bsdtun_queue *queue, bool nonblock,
 		wait_for_batch(queue, nonblock, batch);
 	/* The wake was for a packet that is still there: another may have room. */
 	if (count == -EMSGSIZE)
-		wake_readers(queue);
+		wake_readers(queue, 1);
 	if (trace_bsdtun_dequeue_enabled())
 		for (i = 0; i < count; i++)
 			trace_bsdtun_dequeue(queue, batch->skbs[i]);
@@ -710,7 +719,8 @@ void bsdtun_queue_put_back(struct bsdtun_queue *queue,
 					 SKB_DROP_REASON_DEV_READY);
 	}
 	rcu_read_unlock();
-	wake_readers(queue);
+	/* Each may have room for one only. */
+	wake_readers(queue, batch->count - first);
 }
 
 /**
