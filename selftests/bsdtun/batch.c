@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <linux/bsdtun.h>
 
@@ -253,24 +255,47 @@ TEST_F(batch, reads_without_it_return_one)
 	EXPECT_EQ(2, number_at(self, 0, 0));
 }
 
-TEST_F(batch, read_drains_a_ring_that_is_full_and_starts_the_queue)
+/* Whether numbers from 0 on come, in batches. */
+static bool numbers_come(struct _test_data_batch *self, int count)
 {
+	struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
 	int next = 0, before;
 	ssize_t len;
 
-	ASSERT_EQ(0, link_set_txqlen(DEV, 64));
+	while (next < count) {
+		before = next;
+		if (poll(&pfd, 1, PATIENCE) != 1)
+			return false;
+		len = read(self->fd, self->buf, sizeof(self->buf));
+		if (len <= 0)
+			return false;
+		for (; len; len -= FRAME, next++)
+			if (number_at(self, (next - before) * FRAME, 0) != next)
+				return false;
+	}
+	return true;
+}
+
+/* The ring gives slots back some at a time: what was read before decides how many of a
+ * batch it has given back when the batch ends.
+ */
+TEST_F(batch, read_drains_a_ring_that_is_full_and_starts_the_queue)
+{
+	static const int sizes[] = { 3, 32, 47, 64, 79, 100 };
+	size_t i;
+	int before;
+
 	/* The default qdisc may be one that drops what is old, and the machine slow. */
 	ASSERT_EQ(0, qdisc_set(DEV, "pfifo", 300));
-	send_numbers(self->sock, 0, 300);
-	while (next < 300) {
-		struct pollfd pfd = { .fd = self->fd, .events = POLLIN };
-
-		before = next;
-		ASSERT_EQ(1, poll(&pfd, 1, PATIENCE));
-		len = read(self->fd, self->buf, sizeof(self->buf));
-		ASSERT_LT(0, len);
-		for (; len; len -= FRAME, next++)
-			ASSERT_EQ(next, number_at(self, (next - before) * FRAME, 0));
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ASSERT_EQ(0, link_set_txqlen(DEV, sizes[i]));
+		for (before = 0; before < 34; before++) {
+			send_numbers(self->sock, 0, before);
+			ASSERT_TRUE(numbers_come(self, before));
+			send_numbers(self->sock, 0, sizes[i] + 100);
+			ASSERT_TRUE(numbers_come(self, sizes[i] + 100))
+				TH_LOG("%d after %d", sizes[i], before);
+		}
 	}
 	EXPECT_EQ(0, counter(DEV, "tx_dropped_full"));
 }
@@ -412,11 +437,11 @@ static void ignore(int signal)
 	(void)signal;
 }
 
-/* What was written until then is counted; the rest can be written again. */
-TEST_F(batch, a_write_of_very_many_packets_ends_when_a_signal_comes)
+/* Writes more packets than there is time for, to an interface that is down. Returns the
+ * number of them that were written, -errno, or 0 if it was no number or all.
+ */
+static ssize_t write_very_many(struct _test_data_batch *self)
 {
-	static const struct itimerval soon = { .it_value = { .tv_usec = 200000 } };
-	struct sigaction action = { .sa_handler = ignore };
 	struct iovec parts[1000];
 	size_t i, frame;
 	ssize_t written;
@@ -427,16 +452,49 @@ TEST_F(batch, a_write_of_very_many_packets_ends_when_a_signal_comes)
 	self->buf[HEADER] = 0x45;
 	for (i = frame; i + frame <= sizeof(self->buf); i += frame)
 		memcpy(self->buf + i, self->buf, frame);
-	for (frame = i, i = 0; i < ARRAY_SIZE(parts); i++)
-		parts[i] = (struct iovec){ self->buf, frame };
+	for (self->len = i, i = 0; i < ARRAY_SIZE(parts); i++)
+		parts[i] = (struct iovec){ self->buf, self->len };
+	written = writev(self->fd, parts, ARRAY_SIZE(parts));
+	if (written < 0)
+		return -errno;
+	if (written % (ssize_t)frame || written == (ssize_t)(ARRAY_SIZE(parts) * self->len))
+		return 0;
+	return written / frame;
+}
+
+/* What was written until then is counted; the rest can be written again. */
+TEST_F(batch, a_write_of_very_many_packets_ends_when_a_signal_comes)
+{
+	static const struct itimerval soon = { .it_value = { .tv_usec = 200000 } };
+	struct sigaction action = { .sa_handler = ignore };
+	ssize_t written;
+
 	ASSERT_EQ(0, link_down(DEV));
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &soon, NULL);
-	written = writev(self->fd, parts, ARRAY_SIZE(parts));
+	written = write_very_many(self);
 	EXPECT_LT(0, written);
-	EXPECT_GT((ssize_t)(frame * ARRAY_SIZE(parts)), written);
-	EXPECT_EQ(0, written % (ssize_t)self->len);
-	EXPECT_EQ(written / (ssize_t)self->len, counter(DEV, "rx_dropped_down"));
+	EXPECT_EQ(written, counter(DEV, "rx_dropped_down"));
+}
+
+TEST_F(batch, a_write_during_which_the_interface_is_deleted_tells_what_was_written)
+{
+	pid_t child;
+	int status;
+
+	ASSERT_EQ(0, link_down(DEV));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		while (!counter(DEV, "rx_dropped_down"))
+			usleep(1000);
+		_exit(link_del(DEV) != 0);
+	}
+	EXPECT_LT(0, write_very_many(self));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(-1, write(self->fd, self->buf, HEADER));
+	EXPECT_EQ(EIO, errno);
 }
 
 /* About as long as a page a packet has no room for what is copied with it: the header of

@@ -53,6 +53,21 @@ TEST_F(open, makes_the_interface_that_the_node_names)
 	EXPECT_EQ(0, link_del("bsdtun3"));
 }
 
+/* Of an interface that is up although nobody has it open, and of one that is not there. */
+TEST_F(open, with_O_DIRECT_is_EINVAL_and_changes_nothing)
+{
+	close(self->fd);
+	ASSERT_EQ(0, link_up(DEV));
+	EXPECT_EQ(-1, unit_open(0, O_RDWR | O_DIRECT));
+	EXPECT_EQ(EINVAL, errno);
+	ASSERT_EQ(0, link_get(DEV, &self->link));
+	EXPECT_TRUE(self->link.flags & IFF_UP);
+	ASSERT_EQ(0, link_del(DEV));
+	EXPECT_EQ(-1, unit_open(0, O_RDWR | O_DIRECT));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(0, link_index(DEV));
+}
+
 TEST_F(open, makes_it_in_the_openers_namespace_alone)
 {
 	char text[16384];

@@ -75,6 +75,10 @@ static int chardev_open(struct inode *inode, struct file *file)
 	struct bsdtun_queue *queue;
 	int err;
 
+	/* The core would refuse it after us, as the last close of an interface. */
+	if (file->f_flags & O_DIRECT)
+		return -EINVAL;
+
 	queue = bsdtun_queue_create();
 	if (!queue)
 		return -ENOMEM;
@@ -337,7 +341,7 @@ static noinline ssize_t write_batch(struct bsdtun_queue *queue,
 				    struct bsdtun_format format,
 				    struct iov_iter *from)
 {
-	size_t taken = 0, len = iov_iter_count(from);
+	size_t taken = 0, delivered = 0, len = iov_iter_count(from);
 	struct bsdtun_frame_next next = {};
 	union bsdtun_header_data data;
 	struct sk_buff_head packets;
@@ -361,13 +365,14 @@ static noinline ssize_t write_batch(struct bsdtun_queue *queue,
 		}
 		err = deliver_batch(queue, &packets);
 		if (err)
-			return err;
+			return delivered ?: err;
+		delivered = taken;
 		cond_resched();
 		if (signal_pending(current))
 			break;
 	}
-	if (taken)
-		return taken;
+	if (delivered)
+		return delivered;
 	lose(queue, NULL, cause_of(refused));
 	return refused;
 }
