@@ -282,13 +282,16 @@ int bsdtun_device_attach(struct bsdtun_device *bt, struct bsdtun_queue *queue)
 
 	if (bt->framing == BSDTUN_FRAMING_AF)
 		prefix = BSDTUN_PREFIX_AF;
+	/* A new file has asked for none, and the stack hears of it first. */
+	set_offloads(bt, 0);
 	err = bsdtun_queue_bind(queue, bt, index, prefix);
-	if (err)
+	if (err) {
+		update_offloads(bt);
 		return err;
+	}
 
 	WRITE_ONCE(bt->open_queues[opens], index);
 	WRITE_ONCE(bt->opens, opens + 1);
-	update_offloads(bt);
 	bsdtun_device_set_pid(bt, task_tgid(current));
 	netif_carrier_on(dev);
 	bsdtun_dbg(dev, "opened by process %d\n", task_tgid_nr(current));
