@@ -823,6 +823,43 @@ TEST_F(netlink, open_and_close_of_an_interface_that_is_up_are_told)
 	EXPECT_TRUE(told(listener, IFLA_BSDTUN_OPENS, 0));
 }
 
+/* What a thread of the kernel tells, as of the carrier, a while after: nothing that a program
+ * in that network would not be shown.
+ */
+TEST_F(netlink, events_tell_a_user_namespace_of_no_number_that_it_does_not_have)
+{
+	struct mnl_socket *listener;
+	int pipes[2], status, fd;
+	char path[64];
+	pid_t child;
+
+	ASSERT_EQ(0, pipe(pipes));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		status = unshare(CLONE_NEWUSER | CLONE_NEWNET);
+		if (write(pipes[1], "", 1) != 1)
+			status = 1;
+		pause();
+		_exit(status);
+	}
+	ASSERT_EQ(1, read(pipes[0], path, 1));
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", child);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(0, setns(fd, CLONE_NEWNET));
+	nl = connect_netlink(0);
+	listener = connect_netlink(RTMGRP_LINK);
+	close(unit_open(5, O_RDWR));
+	ASSERT_EQ(0, change("bsdtun5", IFLA_BSDTUN_OWNER, 1000)) TH_LOG("%s", text);
+	EXPECT_EQ(1000, value_of("bsdtun5", IFLA_BSDTUN_OWNER));
+	ASSERT_EQ(0, link_up("bsdtun5"));
+	ASSERT_LE(0, unit_open(5, O_RDWR));
+	EXPECT_TRUE(told(listener, IFLA_BSDTUN_OWNER, 65534));
+	link_del("bsdtun5");
+	kill(child, SIGKILL);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+}
+
 /* As root of a user and a network namespace in which nobody else is known. Returns
  * the number of the step that failed, 0 if none did.
  */

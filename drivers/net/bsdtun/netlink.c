@@ -295,6 +295,11 @@ static size_t get_size(const struct net_device *dev)
 	       dev->num_tx_queues;		/* it may be opened meanwhile */
 }
 
+static bool in_kernel_thread(void)
+{
+	return current->flags & PF_KTHREAD;
+}
+
 static int fill_counters(struct sk_buff *skb, const struct bsdtun_device *bt)
 {
 	enum bsdtun_counter i;
@@ -346,6 +351,14 @@ static int fill_files(struct sk_buff *skb, struct bsdtun_device *bt)
 	return 0;
 }
 
+/* Whom the users are told to. An event is made once for all who listen, by whoever
+ * caused it; a thread of the kernel tells the interface's own network.
+ */
+static struct user_namespace *audience(const struct net_device *dev)
+{
+	return in_kernel_thread() ? dev_net(dev)->user_ns : current_user_ns();
+}
+
 /* Newer kernels call this without RTNL. */
 static int fill_info(struct sk_buff *skb, const struct net_device *dev)
 {
@@ -357,9 +370,9 @@ static int fill_info(struct sk_buff *skb, const struct net_device *dev)
 	u8 mode;
 
 	if (uid_valid(owner))
-		uid = from_kuid_munged(current_user_ns(), owner);
+		uid = from_kuid_munged(audience(dev), owner);
 	if (gid_valid(group))
-		gid = from_kgid_munged(current_user_ns(), group);
+		gid = from_kgid_munged(audience(dev), group);
 	mode = READ_ONCE(dev->flags) & IFF_BROADCAST ?
 	       BSDTUN_MODE_BROADCAST : BSDTUN_MODE_POINTOPOINT;
 
@@ -369,7 +382,8 @@ static int fill_info(struct sk_buff *skb, const struct net_device *dev)
 	    nla_put_u8(skb, IFLA_BSDTUN_MODE, mode) ||
 	    nla_put_u8(skb, IFLA_BSDTUN_TRANSIENT, READ_ONCE(bt->transient)) ||
 	    nla_put_u8(skb, IFLA_BSDTUN_FRAMING, READ_ONCE(bt->framing)) ||
-	    nla_put_u32(skb, IFLA_BSDTUN_PID, bsdtun_device_pid(bt)) ||
+	    (!in_kernel_thread() &&
+	     nla_put_u32(skb, IFLA_BSDTUN_PID, bsdtun_device_pid(bt))) ||
 	    nla_put_u32(skb, IFLA_BSDTUN_QUEUES, dev->num_tx_queues) ||
 	    nla_put_u32(skb, IFLA_BSDTUN_OPENS, READ_ONCE(bt->opens)) ||
 	    fill_counters(skb, bt) ||

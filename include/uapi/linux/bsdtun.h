@@ -265,7 +265,8 @@ enum bsdtun_header {
  * @IFLA_BSDTUN_TRANSIENT: u8, 1 if the last close deletes the link, else 0
  * @IFLA_BSDTUN_FRAMING: u8, %BSDTUN_FRAMING_NONE or %BSDTUN_FRAMING_AF, for the
  *	files opened after
- * @IFLA_BSDTUN_PID: u32, owner process, 0 if none; read only
+ * @IFLA_BSDTUN_PID: u32, owner process, 0 if none; read only; missing in events
+ *	that no process caused
  * @IFLA_BSDTUN_QUEUES: u32, how many opens there may be at once; read only,
  *	set by IFLA_NUM_TX_QUEUES when the link is made
  * @IFLA_BSDTUN_OPENS: u32, how many there are; read only
