@@ -997,7 +997,8 @@ TEST_F_TIMEOUT(checklist, cve_2024_27013_log_flood_by_headers, 120)
 	packet[sizeof(*header)] = 0x45;
 	*header = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_offset = 6 };
 	for (i = 0; i < 500; i++) {
-		header->csum_start = 65500 + i % 28;
+		/* An s390x has 32 bytes before a packet, others 64 and more. */
+		header->csum_start = 65504 + i % 24;
 		ASSERT_EQ(-1, write(self->fd, packet, sizeof(packet)));
 		ASSERT_EQ(EINVAL, errno);
 	}
