@@ -281,19 +281,19 @@ static bool numbers_come(struct _test_data_batch *self, int count)
  */
 TEST_F(batch, read_drains_a_ring_that_is_full_and_starts_the_queue)
 {
-	static const int sizes[] = { 3, 32, 47, 64, 79, 100 };
+	static const int sizes[] = { 3, 32, 79 };
 	size_t i;
 	int before;
 
 	/* The default qdisc may be one that drops what is old, and the machine slow. */
-	ASSERT_EQ(0, qdisc_set(DEV, "pfifo", 300));
+	ASSERT_EQ(0, qdisc_set(DEV, "pfifo", 100));
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		ASSERT_EQ(0, link_set_txqlen(DEV, sizes[i]));
-		for (before = 0; before < 34; before++) {
+		for (before = 0; before < 17; before++) {
 			send_numbers(self->sock, 0, before);
 			ASSERT_TRUE(numbers_come(self, before));
-			send_numbers(self->sock, 0, sizes[i] + 100);
-			ASSERT_TRUE(numbers_come(self, sizes[i] + 100))
+			send_numbers(self->sock, 0, sizes[i] + 50);
+			ASSERT_TRUE(numbers_come(self, sizes[i] + 50))
 				TH_LOG("%d after %d", sizes[i], before);
 		}
 	}
