@@ -1031,7 +1031,8 @@ TEST_F_TIMEOUT(checklist, cve_2024_27013_log_flood, 120)
 		ASSERT_EQ(-1, unit_open(0, O_RDWR));
 	}
 	ASSERT_EQ(0, set(self->fd, TUNSDEBUG, 0));
-	EXPECT_GE(100, kmsg_count(kmsg, "bsdtun"));
+	/* Ten in five seconds, of several thousand */
+	EXPECT_GE(1000, kmsg_count(kmsg, "bsdtun"));
 }
 
 /* The ways to lose packets; each returns how many. */
@@ -1324,10 +1325,10 @@ static int tracked_connections(void)
 TEST_F_TIMEOUT(checklist, bug_queued_packet_holds_conntrack_entry, 120)
 {
 	ASSERT_EQ(0, track_connections());
-	ASSERT_EQ(0, file_write("/proc/sys/net/netfilter/nf_conntrack_udp_timeout", "1"));
+	ASSERT_EQ(0, file_write("/proc/sys/net/netfilter/nf_conntrack_udp_timeout", "3"));
 	send_numbers(self->sock, 7, 1);
 	ASSERT_EQ(1, tracked_connections());
-	usleep(1500000);
+	usleep(4000000);
 	send_numbers(self->sock, 8, 1);
 	EXPECT_EQ(1, tracked_connections());
 	EXPECT_EQ(7, read_number(self->fd, 0));

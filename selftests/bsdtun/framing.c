@@ -132,7 +132,8 @@ static bool is_to4(struct _test_data_framing *self, const char *hop, const char 
 
 	inet_pton(AF_INET, hop, &sin.sin_addr);
 	inet_pton(AF_INET, dst, &addr);
-	return read(self->fd, self->buf, ROOM) == (ssize_t)len &&
+	/* What IPv6 sends of its own accord has its sockaddr before it. */
+	return read_udp6(self->fd, self->buf, ROOM, sizeof(struct sockaddr_in6)) == (ssize_t)len &&
 	       !memcmp(self->buf, &sin, sizeof(sin)) &&
 	       packet_is_sound(self->buf + sizeof(sin), len - sizeof(sin)) &&
 	       !memcmp(self->buf + sizeof(sin) + 16, &addr, sizeof(addr));

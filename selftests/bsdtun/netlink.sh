@@ -99,7 +99,7 @@ delete_while_open() {
 	hold /dev/bsdtun0
 	start into "$scratch/reader" dd bs=2048 count=1 <&"$held"
 	wait_for sleeps "$started"
-	timeout 5 ip link del bsdtun0
+	timeout 60 ip link del bsdtun0
 	wait_for ended "$started"
 	says "$scratch/reader" "Input/output error"
 	[[ ! -e /sys/class/net/bsdtun0 ]]

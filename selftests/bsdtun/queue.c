@@ -611,7 +611,7 @@ TEST_F(queues, close_of_one_loses_nothing_of_the_other)
 	ASSERT_EQ(0, link_set_txqlen(DEV, 4));
 	send_flows(0, false);
 	close(self->fds[1]);
-	for (i = 0; i < 200 && seen + lost < FLOWS * EACH; i++) {
+	for (i = 0; i < PATIENCE / 10 && seen + lost < FLOWS * EACH; i++) {
 		while (read_number(self->fds[0], 0) >= 0)
 			seen++;
 		lost = counter(DEV, "tx_dropped_purged") +

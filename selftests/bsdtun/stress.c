@@ -57,6 +57,7 @@
 #define NAP		1000	/* ms until a sleeper gets a signal */
 #define GONE		30000	/* ms until one should have heard that its interface is gone */
 #define DELIVERY	60000	/* ms until a packet must have arrived */
+#define AWAIT		360000	/* ms beyond four times its time that it waits for operations */
 #define HANG		240000	/* ms until an operation must have returned */
 
 #define SKIPPED		INT_MIN	/* there was nothing to do it with */
@@ -398,8 +399,18 @@ static struct op file_ops[] = {
 
 /* read */
 
+static long send_to_file(void);
+
+/* Few of the packets of others come to a file while somebody reads it. */
+static void feed(void)
+{
+	if (one_in(4))
+		send_to_file();
+}
+
 static long read_sleeping(void)
 {
+	feed();
 	return result(read(me->fd, buffer, 1 + pick(2000)));
 }
 
@@ -411,6 +422,7 @@ static long read_vector(void)
 		{ buffer + 1000, 1 + pick(1500) },
 	};
 
+	feed();
 	return result(readv(me->fd, iov, ARRAY_SIZE(iov)));
 }
 
@@ -423,11 +435,13 @@ static long read_nowait(int fd, void *buf, size_t len)
 
 static long read_at_once(void)
 {
+	feed();
 	return read_nowait(me->fd, buffer, 1 + pick(2000));
 }
 
 static long read_bad(void)
 {
+	feed();
 	return read_nowait(me->fd, bad_pointer, 1 + pick(2000));
 }
 
@@ -921,6 +935,14 @@ static long ioctl_capabilities(void)
 	return result(ioctl(me->fd, TUNSCAP, &sets[pick(ARRAY_SIZE(sets))]));
 }
 
+/* What there is only after TUNSCAP. */
+static long ioctl_get_capabilities(void)
+{
+	if (one_in(2))
+		ioctl_capabilities();
+	return ioctl_int();
+}
+
 static long ioctl_vnet_header(void)
 {
 	static const int lens[] = { 0, 10, 12 };
@@ -977,7 +999,7 @@ static struct op ioctl_ops[] = {
 	  .allowed = { EIO } },
 	{ .name = "TUNSCAP", .run = ioctl_capabilities, .request = TUNSCAP, .on_file = true,
 	  .allowed = { EIO } },
-	{ .name = "TUNGCAP", .run = ioctl_int, .request = TUNGCAP, .on_file = true,
+	{ .name = "TUNGCAP", .run = ioctl_get_capabilities, .request = TUNGCAP, .on_file = true,
 	  .allowed = { EIO, ENODEV } },
 	{ .name = "TUNDCAP", .run = ioctl_plain, .request = TUNDCAP, .on_file = true,
 	  .allowed = { EIO } },
@@ -1902,7 +1924,7 @@ static long courier_epoll(void)
 
 static bool disturb(void)
 {
-	if (courier.quiet || !one_in(8))
+	if (courier.quiet || !one_in(4))
 		return false;
 	setns(courier.netns, CLONE_NEWNET);
 	courier.disturbed++;
@@ -2201,7 +2223,7 @@ static bool run(int seconds)
 	do {
 		pause_us(100000);
 		age = now() - start;
-		if (age > seconds * 1000LL && (!awaited() || age > seconds * 4000LL))
+		if (age > seconds * 1000LL && (!awaited() || age > seconds * 4000LL + AWAIT))
 			atomic_store(&over, true);
 		if (now() - told >= 10000) {
 			told += 10000;
