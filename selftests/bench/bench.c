@@ -355,6 +355,13 @@ static void run_tcp(void)
 	print("gso-in-plain", 0, plain.in, cost[1].in, 0.15);
 }
 
+/* From words such as "batch+offload". */
+static enum how how_of(const char *words)
+{
+	return (strstr(words, "batch") ? BATCH : 0) | (strstr(words, "offload") ? OFFLOAD : 0) |
+	       (strstr(words, "backpressure") ? BACKPRESSURE : 0);
+}
+
 int main(int argc, char **argv)
 {
 	size_t i, count = 0, nth = 0;
@@ -363,6 +370,14 @@ int main(int argc, char **argv)
 		return profile_row(argv[2], argv[3]);
 	if (argc > 1 && !strcmp(argv[1], "many")) {
 		many_measure();
+		return 0;
+	}
+	if (argc == 4 && !strcmp(argv[1], "relay")) {
+		relay_run(strcmp(argv[2], "tun") ? &bsdtun : &tun, how_of(argv[3]));
+		return 0;
+	}
+	if (argc > 1 && !strcmp(argv[1], "slow")) {
+		slow_measure();
 		return 0;
 	}
 	if (argc > 1 && !strcmp(argv[1], "queues")) {

@@ -10,12 +10,13 @@
 
 #include "util.h"
 
-/* How packets are moved. */
+/* How packets are moved, flags. */
 enum how {
-	PLAIN,		/* one a call */
-	BATCH,		/* many a call: TUNSBATCH; tun has nothing like it */
-	QUEUES,		/* one a call, from one of several queues */
-	OFFLOAD,	/* behind a struct virtio_net_hdr, super-packets and all */
+	PLAIN = 0,		/* one a call */
+	BATCH = 1,		/* many a call: TUNSBATCH; tun has nothing like it */
+	QUEUES = 2,		/* from one of several queues */
+	OFFLOAD = 4,		/* behind a struct virtio_net_hdr, super-packets and all */
+	BACKPRESSURE = 8,	/* a full ring stops the queue; ours does so unasked */
 };
 
 struct driver {
@@ -59,6 +60,12 @@ struct tcp_cost tcp_measure(const struct driver *driver, enum how by);
 
 /* many.c: prints what few and many interfaces cost each. */
 void many_measure(void);
+
+/* relay.c: joins two devices until it is killed; says when it does. */
+void relay_run(const struct driver *driver, enum how by);
+
+/* slow.c: prints what is lost when the reader is slower than the sender. */
+void slow_measure(void);
 
 /* queues.c: prints what a packet costs with one queue, and with two on two processors. */
 void queues_measure(void);

@@ -13,6 +13,10 @@
 
 #include "bench.h"
 
+#ifndef IFF_BACKPRESSURE
+#define IFF_BACKPRESSURE	0x0080	/* since Linux 7.3 */
+#endif
+
 uint64_t now(void)
 {
 	struct timespec t;
@@ -25,13 +29,13 @@ static int bsdtun_open(unsigned int unit, enum how by)
 {
 	int len = sizeof(uint16_t) * 5, on = 1;
 	int flags = O_RDWR | O_NONBLOCK;
-	int fd = by == QUEUES ? unit_open(unit, flags) : unit_take(unit, flags);
+	int fd = by & QUEUES ? unit_open(unit, flags) : unit_take(unit, flags);
 
 	if (fd < 0)
 		err(1, "bsdtun%u", unit);
-	if (by == OFFLOAD && ioctl(fd, TUNSVNETHDR, &len))
+	if (by & OFFLOAD && ioctl(fd, TUNSVNETHDR, &len))
 		err(1, "TUNSVNETHDR");
-	if (by == BATCH && ioctl(fd, TUNSBATCH, &on))
+	if (by & BATCH && ioctl(fd, TUNSBATCH, &on))
 		err(1, "TUNSBATCH");
 	return fd;
 }
@@ -41,14 +45,16 @@ static int tun_open(unsigned int unit, enum how by)
 	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI };
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
-	if (by == OFFLOAD)
+	if (by & OFFLOAD)
 		ifr.ifr_flags |= IFF_VNET_HDR;
-	if (by == QUEUES)
+	if (by & QUEUES)
 		ifr.ifr_flags |= IFF_MULTI_QUEUE;
+	if (by & BACKPRESSURE)
+		ifr.ifr_flags |= IFF_BACKPRESSURE;
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "tun%u", unit);
 	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr))
 		err(1, "tun%u", unit);
-	if (by == OFFLOAD && ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6))
+	if (by & OFFLOAD && ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6))
 		err(1, "TUNSETOFFLOAD");
 	return fd;
 }

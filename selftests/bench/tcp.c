@@ -59,7 +59,7 @@ static void end_setup(struct end *end, const struct driver *driver, enum how by,
 static int move(const struct end *from, const struct end *to, enum how by, uint64_t *out,
 		uint64_t *in)
 {
-	bool batch = by == BATCH;
+	bool batch = by & BATCH;
 	uint64_t begin;
 	int count, i;
 	ssize_t len;
