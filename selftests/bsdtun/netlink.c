@@ -837,12 +837,11 @@ TEST_F(netlink, events_tell_a_user_namespace_of_no_number_that_it_does_not_have)
 	child = fork();
 	ASSERT_LE(0, child);
 	if (!child) {
-		status = unshare(CLONE_NEWUSER | CLONE_NEWNET);
-		if (write(pipes[1], "", 1) != 1)
-			status = 1;
-		pause();
-		_exit(status);
+		if (!unshare(CLONE_NEWUSER | CLONE_NEWNET) && write(pipes[1], "", 1) == 1)
+			pause();
+		_exit(1);
 	}
+	close(pipes[1]);
 	ASSERT_EQ(1, read(pipes[0], path, 1));
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", child);
 	fd = open(path, O_RDONLY | O_CLOEXEC);

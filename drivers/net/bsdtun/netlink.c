@@ -295,11 +295,6 @@ static size_t get_size(const struct net_device *dev)
 	       dev->num_tx_queues;		/* it may be opened meanwhile */
 }
 
-static bool in_kernel_thread(void)
-{
-	return current->flags & PF_KTHREAD;
-}
-
 static int fill_counters(struct sk_buff *skb, const struct bsdtun_device *bt)
 {
 	enum bsdtun_counter i;
@@ -351,17 +346,17 @@ static int fill_files(struct sk_buff *skb, struct bsdtun_device *bt)
 	return 0;
 }
 
-/* Whom the users are told to. An event is made once for all who listen, by whoever
- * caused it; a thread of the kernel tells the interface's own network.
+/* An event is made once for all who listen, by whoever caused it. A thread of the
+ * kernel has no namespaces to tell numbers of: users are told as in that which
+ * owns the interface's network, processes not at all.
+ *
+ * Newer kernels call this without RTNL.
  */
-static struct user_namespace *audience(const struct net_device *dev)
-{
-	return in_kernel_thread() ? dev_net(dev)->user_ns : current_user_ns();
-}
-
-/* Newer kernels call this without RTNL. */
 static int fill_info(struct sk_buff *skb, const struct net_device *dev)
 {
+	bool in_thread = current->flags & PF_KTHREAD;
+	struct user_namespace *ns = in_thread ? dev_net(dev)->user_ns :
+						current_user_ns();
 	struct bsdtun_device *bt = netdev_priv(dev);
 	kuid_t owner = READ_ONCE(bt->owner);
 	kgid_t group = READ_ONCE(bt->group);
@@ -370,9 +365,9 @@ static int fill_info(struct sk_buff *skb, const struct net_device *dev)
 	u8 mode;
 
 	if (uid_valid(owner))
-		uid = from_kuid_munged(audience(dev), owner);
+		uid = from_kuid_munged(ns, owner);
 	if (gid_valid(group))
-		gid = from_kgid_munged(audience(dev), group);
+		gid = from_kgid_munged(ns, group);
 	mode = READ_ONCE(dev->flags) & IFF_BROADCAST ?
 	       BSDTUN_MODE_BROADCAST : BSDTUN_MODE_POINTOPOINT;
 
@@ -382,7 +377,7 @@ static int fill_info(struct sk_buff *skb, const struct net_device *dev)
 	    nla_put_u8(skb, IFLA_BSDTUN_MODE, mode) ||
 	    nla_put_u8(skb, IFLA_BSDTUN_TRANSIENT, READ_ONCE(bt->transient)) ||
 	    nla_put_u8(skb, IFLA_BSDTUN_FRAMING, READ_ONCE(bt->framing)) ||
-	    (!in_kernel_thread() &&
+	    (!in_thread &&
 	     nla_put_u32(skb, IFLA_BSDTUN_PID, bsdtun_device_pid(bt))) ||
 	    nla_put_u32(skb, IFLA_BSDTUN_QUEUES, dev->num_tx_queues) ||
 	    nla_put_u32(skb, IFLA_BSDTUN_OPENS, READ_ONCE(bt->opens)) ||
