@@ -364,25 +364,25 @@ static enum how how_of(const char *words)
 
 int main(int argc, char **argv)
 {
+	static const struct {
+		const char *name;
+		void (*measure)(void);
+	} others[] = {
+		{ "many", many_measure }, { "queues", queues_measure }, { "slow", slow_measure },
+	};
 	size_t i, count = 0, nth = 0;
 
 	if (argc == 4 && !strcmp(argv[1], "-p"))
 		return profile_row(argv[2], argv[3]);
-	if (argc > 1 && !strcmp(argv[1], "many")) {
-		many_measure();
-		return 0;
-	}
 	if (argc == 4 && !strcmp(argv[1], "relay")) {
 		relay_run(strcmp(argv[2], "tun") ? &bsdtun : &tun, how_of(argv[3]));
 		return 0;
 	}
-	if (argc > 1 && !strcmp(argv[1], "slow")) {
-		slow_measure();
-		return 0;
-	}
-	if (argc > 1 && !strcmp(argv[1], "queues")) {
-		queues_measure();
-		return 0;
+	for (i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		if (argc > 1 && !strcmp(argv[1], others[i].name)) {
+			others[i].measure();
+			return 0;
+		}
 	}
 	for (i = 0; i <= ROWS; i++)
 		count += is_wanted(i < ROWS ? rows[i].name : "tcp", argv + 1);

@@ -26,6 +26,7 @@ struct driver {
 };
 
 extern const struct driver bsdtun, tun;
+extern const struct driver *const drivers[2];	/* both, tun first */
 
 /* A device, its interface up, and a socket whose packets come out of it. */
 struct machine {

@@ -66,3 +66,5 @@ const struct driver bsdtun = {
 const struct driver tun = {
 	.name = "tun", .open = tun_open, .interface = { "tun0", "tun1" },
 };
+
+const struct driver *const drivers[2] = { &tun, &bsdtun };

@@ -120,7 +120,6 @@ static struct costs measure(const struct driver *driver, int count)
 
 void many_measure(void)
 {
-	static const struct driver *const drivers[] = { &tun, &bsdtun };
 	struct rlimit files = { MOST + 100, MOST + 100 };
 	static const int counts[] = { 10, MOST };
 	struct costs costs;

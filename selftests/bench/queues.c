@@ -155,7 +155,6 @@ static double measure(const struct driver *driver, int count, unsigned int *out_
 
 void queues_measure(void)
 {
-	static const struct driver *const drivers[] = { &tun, &bsdtun };
 	unsigned int out_of_order;
 	double one, two;
 	int i;

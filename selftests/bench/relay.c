@@ -12,7 +12,6 @@
 
 struct way {
 	int from, to;
-	size_t room;
 	pthread_t thread;
 };
 
@@ -23,13 +22,13 @@ static void *carry(void *arg)
 {
 	struct way *way = arg;
 	struct pollfd pfd = { .fd = way->from, .events = POLLIN };
-	unsigned char *frames = malloc(way->room);
+	unsigned char *frames = malloc(BATCH_ROOM);
 	ssize_t len;
 
 	if (!frames)
 		err(1, "malloc");
 	while (poll(&pfd, 1, -1) > 0) {
-		while ((len = read(way->from, frames, way->room)) > 0)
+		while ((len = read(way->from, frames, BATCH_ROOM)) > 0)
 			if (write(way->to, frames, len) < 0 && errno != EIO && errno != ENETDOWN)
 				warn("write");
 		if (errno != EAGAIN && errno != EINTR)
@@ -40,13 +39,12 @@ static void *carry(void *arg)
 
 void relay_run(const struct driver *driver, enum how by)
 {
-	size_t room = by & BATCH && driver == &bsdtun ? BATCH_ROOM : ROOM;
 	int fds[2] = { driver->open(0, by), driver->open(1, by) };
 	struct way ways[2];
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		ways[i] = (struct way){ .from = fds[i], .to = fds[!i], .room = room };
+		ways[i] = (struct way){ .from = fds[i], .to = fds[!i] };
 		if (pthread_create(&ways[i].thread, NULL, carry, &ways[i]))
 			errx(1, "pthread_create");
 	}

@@ -51,7 +51,6 @@ static int count(const struct driver *driver)
 
 void slow_measure(void)
 {
-	static const struct driver *const drivers[] = { &tun, &bsdtun };
 	int i, got;
 
 	netns_enter();
