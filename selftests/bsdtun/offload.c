@@ -900,7 +900,7 @@ static bool has_checksums(const struct _fixture_variant_offload_tcp *variant)
 	return variant->request == TUNSVNETHDR || (variant->request && variant->value);
 }
 
-TEST_F_TIMEOUT(offload_tcp, runs_through_a_pair, 120)
+TEST_F(offload_tcp, runs_through_a_pair)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	struct seen *seen = self->pair.seen;

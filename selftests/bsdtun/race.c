@@ -138,14 +138,14 @@ static int open_rounds(struct __test_metadata *_metadata, struct shared *shared,
 	return won;
 }
 
-TEST_F_TIMEOUT(race, two_opens_of_a_kept_interface_have_one_winner, 120)
+TEST_F(race, two_opens_of_a_kept_interface_have_one_winner)
 {
 	ASSERT_EQ(0, link_add(DEV, "bsdtun", 1));
 	self->rival = rival_start(self->shared, open_round);
 	EXPECT_LE(0, open_rounds(_metadata, self->shared, OPENS, false));
 }
 
-TEST_F_TIMEOUT(race, two_opens_that_create_the_interface_have_one_winner, 120)
+TEST_F(race, two_opens_that_create_the_interface_have_one_winner)
 {
 	self->rival = rival_start(self->shared, open_round);
 	EXPECT_LE(0, open_rounds(_metadata, self->shared, ROUNDS, true));
@@ -158,7 +158,7 @@ static void delete_round(struct shared *shared)
 	line_up(shared);
 }
 
-TEST_F_TIMEOUT(race, close_against_delete, 120)
+TEST_F(race, close_against_delete)
 {
 	int fd, i;
 
@@ -175,7 +175,7 @@ TEST_F_TIMEOUT(race, close_against_delete, 120)
 	}
 }
 
-TEST_F_TIMEOUT(race, close_of_a_transient_interface_against_delete, 120)
+TEST_F(race, close_of_a_transient_interface_against_delete)
 {
 	int fd, i, on = 1;
 
@@ -194,7 +194,7 @@ TEST_F_TIMEOUT(race, close_of_a_transient_interface_against_delete, 120)
 	}
 }
 
-TEST_F_TIMEOUT(race, open_against_delete, 120)
+TEST_F(race, open_against_delete)
 {
 	int fd, i;
 
@@ -221,7 +221,7 @@ static void add_round(struct shared *shared)
 	line_up(shared);
 }
 
-TEST_F_TIMEOUT(race, open_against_add, 120)
+TEST_F(race, open_against_add)
 {
 	int fd, i;
 
@@ -252,7 +252,7 @@ static void read_round(struct shared *shared)
 	line_up(shared);
 }
 
-TEST_F_TIMEOUT(race, reader_against_delete, 120)
+TEST_F(race, reader_against_delete)
 {
 	int i;
 
@@ -296,7 +296,7 @@ static void file_round(struct shared *shared)
 		_exit(0);
 }
 
-TEST_F_TIMEOUT(race, open_read_and_close_against_senders_and_the_link, 120)
+TEST_F(race, open_read_and_close_against_senders_and_the_link)
 {
 	static const char *const qdiscs[] = { "pfifo", "fq_codel", "noqueue" };
 	pid_t senders[2];
@@ -371,7 +371,7 @@ static void clone_round(struct shared *shared)
 	line_up(shared);
 }
 
-TEST_F_TIMEOUT(race, two_opens_of_the_cloning_node_get_two_units, 120)
+TEST_F(race, two_opens_of_the_cloning_node_get_two_units)
 {
 	char name[IFNAMSIZ];
 	bool opened;

@@ -2217,20 +2217,21 @@ static const struct op *awaited(void)
 static bool run(int seconds)
 {
 	long long start = now(), told = start, age;
+	const struct op *late;
 	bool working;
 	unsigned int i;
 
 	do {
 		pause_us(100000);
 		age = now() - start;
-		if (age > seconds * 1000LL && (!awaited() || age > seconds * 4000LL + AWAIT))
+		late = age > seconds * 1000LL ? awaited() : NULL;
+		if (age > seconds * 1000LL && (!late || age > seconds * 4000LL + AWAIT))
 			atomic_store(&over, true);
 		if (now() - told >= 10000) {
 			told += 10000;
 			ksft_print_msg("progress: %lld of %d s, %lu operations, %lu loads%s%s\n",
 				       age / 1000, seconds, total(), module_ops[2].succeeded,
-				       age > seconds * 1000LL && awaited() ? ", awaiting " : "",
-				       age > seconds * 1000LL && awaited() ? awaited()->name : "");
+				       late ? ", awaiting " : "", late ? late->name : "");
 		}
 		working = false;
 		for (i = 0; i < worker_count; i++) {
