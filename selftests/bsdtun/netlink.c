@@ -193,32 +193,20 @@ static void parse_counters(const struct nlattr *nest, struct shown *shown)
 
 static void parse_files(const struct nlattr *nest, struct shown *shown)
 {
-	const struct nlattr *file, *attr;
-	uint32_t queue;
-	int framing, offload, batch;
+	const struct bsdtun_file *file;
+	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(file, nest) {
-		queue = MAX_QUEUES;
-		framing = -1;
-		offload = -1;
-		batch = -1;
-		mnl_attr_for_each_nested(attr, file) {
-			if (mnl_attr_get_type(attr) == IFLA_BSDTUN_FILE_QUEUE)
-				queue = mnl_attr_get_u32(attr);
-			if (mnl_attr_get_type(attr) == IFLA_BSDTUN_FILE_FRAMING)
-				framing = mnl_attr_get_u8(attr);
-			if (mnl_attr_get_type(attr) == IFLA_BSDTUN_FILE_OFFLOAD)
-				offload = mnl_attr_get_u8(attr);
-			if (mnl_attr_get_type(attr) == IFLA_BSDTUN_FILE_BATCH)
-				batch = mnl_attr_get_u8(attr);
-		}
-		if (mnl_attr_get_type(file) == IFLA_BSDTUN_FILE && queue < MAX_QUEUES) {
-			shown->framing[queue] = framing;
-			shown->offload[queue] = offload;
-			shown->batch[queue] = batch;
-		} else {
+	mnl_attr_for_each_nested(attr, nest) {
+		file = mnl_attr_get_payload(attr);
+		if (mnl_attr_get_type(attr) != IFLA_BSDTUN_FILE ||
+		    mnl_attr_get_payload_len(attr) != sizeof(*file) ||
+		    file->queue >= MAX_QUEUES) {
 			shown->bad_files++;
+			continue;
 		}
+		shown->framing[file->queue] = file->framing;
+		shown->offload[file->queue] = file->offload;
+		shown->batch[file->queue] = file->batch;
 	}
 }
 

@@ -111,7 +111,8 @@ show() {
 	shows " framing none pid $BASHPID queues 2 opens 1 file 0 framing none " ip -d link show bsdtun4
 	ip link set bsdtun4 type bsdtun framing af
 	hold /dev/bsdtun4
-	shows " framing af pid $BASHPID queues 2 opens 2 file 0 framing none offload none batch off file 1 framing af offload none batch off " \
+	perl -e 'ioctl(STDIN, 0x400474c6, pack("i", 1)) or die "TUNSBATCH: $!"' <&"$held"
+	shows " framing af pid $BASHPID queues 2 opens 2 file 0 framing none offload none batch off file 1 framing af offload none batch on " \
 		ip -d link show bsdtun4
 }
 

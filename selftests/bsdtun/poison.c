@@ -692,27 +692,13 @@ static void check_counters(struct __test_metadata *_metadata, struct rtattr *nes
 /* One file is open. */
 static void check_files(struct __test_metadata *_metadata, struct rtattr *nest)
 {
-	static const unsigned char zeros[4];
+	static const struct bsdtun_file expected;
 	struct rtattr *file = RTA_DATA(nest);
-	struct rtattr *queue = RTA_DATA(file);
-	struct rtattr *framing = (void *)queue + RTA_SPACE(4);
-	struct rtattr *offload = (void *)framing + RTA_SPACE(1);
-	struct rtattr *batch = (void *)offload + RTA_SPACE(1);
 
-	ASSERT_EQ(RTA_SPACE(RTA_SPACE(4) + 3 * RTA_SPACE(1)), RTA_PAYLOAD(nest));
-	EXPECT_EQ(IFLA_BSDTUN_FILE, file->rta_type & NLA_TYPE_MASK);
-	EXPECT_EQ(RTA_SPACE(4) + 3 * RTA_SPACE(1), RTA_PAYLOAD(file));
-	EXPECT_EQ(IFLA_BSDTUN_FILE_QUEUE, queue->rta_type);
-	EXPECT_EQ(RTA_LENGTH(4), queue->rta_len);
-	EXPECT_EQ(IFLA_BSDTUN_FILE_FRAMING, framing->rta_type);
-	EXPECT_EQ(RTA_LENGTH(1), framing->rta_len);
-	EXPECT_EQ(0, memcmp(RTA_DATA(framing) + 1, zeros, 3));
-	EXPECT_EQ(IFLA_BSDTUN_FILE_OFFLOAD, offload->rta_type);
-	EXPECT_EQ(RTA_LENGTH(1), offload->rta_len);
-	EXPECT_EQ(0, memcmp(RTA_DATA(offload) + 1, zeros, 3));
-	EXPECT_EQ(IFLA_BSDTUN_FILE_BATCH, batch->rta_type);
-	EXPECT_EQ(RTA_LENGTH(1), batch->rta_len);
-	EXPECT_EQ(0, memcmp(RTA_DATA(batch) + 1, zeros, 3));
+	ASSERT_EQ(RTA_SPACE(sizeof(expected)), RTA_PAYLOAD(nest));
+	EXPECT_EQ(IFLA_BSDTUN_FILE, file->rta_type);
+	ASSERT_EQ(sizeof(expected), RTA_PAYLOAD(file));
+	EXPECT_EQ(0, memcmp(RTA_DATA(file), &expected, sizeof(expected)));
 }
 
 /* Each attribute once, of its own length, behind it zeros up to the next, and no more. */

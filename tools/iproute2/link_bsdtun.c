@@ -220,22 +220,16 @@ static void print_uint(const struct rtattr *attr, const char *key,
 }
 
 /* A later driver may have values that we know no name of. */
-static void print_name(const struct rtattr *attr, const char *key,
-		       const char *format, const char * const names[],
-		       size_t count)
+static void print_name(uint8_t value, const char *key, const char *format,
+		       const char * const names[], size_t count)
 {
-	if (attr)
-		print_color_string(PRINT_ANY, COLOR_NONE, key, format,
-				   get_u8(attr) < count ? names[get_u8(attr)] :
-							  "unknown");
+	print_color_string(PRINT_ANY, COLOR_NONE, key, format,
+			   value < count ? names[value] : "unknown");
 }
 
-static void print_switch(const struct rtattr *attr, const char *key,
-			 const char *format)
+static void print_switch(bool on, const char *key, const char *format)
 {
-	if (attr)
-		print_color_on_off(PRINT_ANY, COLOR_NONE, key, format,
-				   get_u8(attr));
+	print_color_on_off(PRINT_ANY, COLOR_NONE, key, format, on);
 }
 
 /* By name for people, unless they ask for numbers; by number for programs. */
@@ -288,36 +282,27 @@ static const struct rtattr *first_of(const struct rtattr *nest, int *room)
 /* Each open file, and what it has before its packets. */
 static void print_files(const struct rtattr *nest)
 {
-	const struct rtattr *file, *attr, *queue, *framing, *offload, *batch;
-	int files_room, room;
+	const struct rtattr *attr;
+	struct bsdtun_file file;
+	int room;
 
 	if (!nest)
 		return;
 	open_json_array(PRINT_JSON, "files");
-	for (file = first_of(nest, &files_room); RTA_OK(file, files_room);
-	     file = RTA_NEXT(file, files_room)) {
-		queue = NULL;
-		framing = NULL;
-		offload = NULL;
-		batch = NULL;
-		for (attr = first_of(file, &room); RTA_OK(attr, room);
-		     attr = RTA_NEXT(attr, room)) {
-			if (attr->rta_type == IFLA_BSDTUN_FILE_QUEUE)
-				queue = attr;
-			else if (attr->rta_type == IFLA_BSDTUN_FILE_FRAMING)
-				framing = attr;
-			else if (attr->rta_type == IFLA_BSDTUN_FILE_OFFLOAD)
-				offload = attr;
-			else if (attr->rta_type == IFLA_BSDTUN_FILE_BATCH)
-				batch = attr;
-		}
+	for (attr = first_of(nest, &room); RTA_OK(attr, room);
+	     attr = RTA_NEXT(attr, room)) {
+		if (attr->rta_type != IFLA_BSDTUN_FILE ||
+		    RTA_PAYLOAD(attr) < sizeof(file))
+			continue;
+		memcpy(&file, RTA_DATA(attr), sizeof(file));
 		open_json_object(NULL);
-		print_uint(queue, "queue", "file %u ");
-		print_name(framing, "framing", "framing %s ", framing_names,
-			   COUNT_OF(framing_names));
-		print_name(offload, "offload", "offload %s ", offload_names,
-			   COUNT_OF(offload_names));
-		print_switch(batch, "batch", "batch %s ");
+		print_color_uint(PRINT_ANY, COLOR_NONE, "queue", "file %u ",
+				 file.queue);
+		print_name(file.framing, "framing", "framing %s ",
+			   framing_names, COUNT_OF(framing_names));
+		print_name(file.offload, "offload", "offload %s ",
+			   offload_names, COUNT_OF(offload_names));
+		print_switch(file.batch, "batch", "batch %s ");
 		close_json_object();
 	}
 	close_json_array(PRINT_JSON, NULL);
@@ -360,11 +345,16 @@ static void print_opt(struct link_util *util, FILE *file, struct rtattr *attr[])
 	print_uint(attr[IFLA_BSDTUN_UNIT], "unit", "unit %u ");
 	print_owner(attr[IFLA_BSDTUN_OWNER]);
 	print_group(attr[IFLA_BSDTUN_GROUP]);
-	print_name(attr[IFLA_BSDTUN_MODE], "mode", "mode %s ", mode_names,
-		   COUNT_OF(mode_names));
-	print_switch(attr[IFLA_BSDTUN_TRANSIENT], "transient", "transient %s ");
-	print_name(attr[IFLA_BSDTUN_FRAMING], "framing", "framing %s ",
-		   framing_names, COUNT_OF(framing_names));
+	if (attr[IFLA_BSDTUN_MODE])
+		print_name(get_u8(attr[IFLA_BSDTUN_MODE]), "mode", "mode %s ",
+			   mode_names, COUNT_OF(mode_names));
+	if (attr[IFLA_BSDTUN_TRANSIENT])
+		print_switch(get_u8(attr[IFLA_BSDTUN_TRANSIENT]), "transient",
+			     "transient %s ");
+	if (attr[IFLA_BSDTUN_FRAMING])
+		print_name(get_u8(attr[IFLA_BSDTUN_FRAMING]), "framing",
+			   "framing %s ", framing_names,
+			   COUNT_OF(framing_names));
 	if (attr[IFLA_BSDTUN_PID] && get_u32(attr[IFLA_BSDTUN_PID]))
 		print_uint(attr[IFLA_BSDTUN_PID], "pid", "pid %u ");
 	print_uint(attr[IFLA_BSDTUN_QUEUES], "queues", "queues %u ");

@@ -37,7 +37,8 @@ static struct bsdtun_device *create_interface(int unit, bool transient)
 /* What the cloning node opens. */
 static struct bsdtun_device *create_lowest(void)
 {
-	int unit = bsdtun_unit_lowest_free(BSDTUN_UNIT_MAX + 1);
+	int unit = bsdtun_unit_lowest_free(BSDTUN_UNIT_MAX + 1,
+					   current->nsproxy->net_ns);
 
 	if (unit == BSDTUN_UNIT_NONE)
 		return ERR_PTR(-ENXIO);
@@ -194,9 +195,12 @@ static ssize_t chardev_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	packet = bsdtun_queue_receive(queue);
 	if (unlikely(!packet.skb)) {
-		packet = bsdtun_queue_wait(queue, is_nonblocking(iocb));
+		if (!packet.format.batch)
+			packet = bsdtun_queue_wait(queue, is_nonblocking(iocb));
 		if (IS_ERR(packet.skb))
 			return PTR_ERR(packet.skb);
+		if (packet.format.batch)
+			return read_batch(iocb, to);
 	}
 
 	len = bsdtun_frame_to_iter(packet.skb, packet.format, to);
@@ -225,9 +229,13 @@ static enum bsdtun_counter cause_of(int err)
 	}
 }
 
-/* Segments of a TCP connection are what GRO joins; others it would only cost. */
+/* Segments of a TCP connection are what GRO joins; others it would only cost, as it
+ * would super-packets, which are not joined if they come from a program.
+ */
 static bool may_be_joined(const struct sk_buff *skb)
 {
+	if (skb_is_gso(skb))
+		return false;
 	if (skb->protocol == htons(ETH_P_IP))
 		return skb_headlen(skb) >= sizeof(struct iphdr) &&
 		       ip_hdr(skb)->protocol == IPPROTO_TCP;

@@ -99,7 +99,7 @@ struct bsdtun_device {
 	unsigned int opens;
 	kuid_t owner;
 	kgid_t group;
-	int baudrate;
+	u32 baudrate;
 	bool transient;
 	enum bsdtun_framing framing;
 	u8 offloads;

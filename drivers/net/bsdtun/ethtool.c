@@ -54,7 +54,7 @@ static int get_link_ksettings(struct net_device *dev,
 			      struct ethtool_link_ksettings *settings)
 {
 	struct bsdtun_device *bt = netdev_priv(dev);
-	int baudrate = READ_ONCE(bt->baudrate);
+	u32 baudrate = READ_ONCE(bt->baudrate);
 
 	settings->base.speed = baudrate < BITS_PER_MBIT ?
 			       SPEED_UNKNOWN : baudrate / BITS_PER_MBIT;

@@ -59,7 +59,7 @@ static int get_debug(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 	return 0;
 }
 
-static int set_mtu_and_baudrate(struct bsdtun_device *bt, u32 mtu, int baudrate)
+static int set_mtu_and_baudrate(struct bsdtun_device *bt, u32 mtu, u32 baudrate)
 {
 	int err;
 

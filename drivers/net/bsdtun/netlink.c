@@ -166,9 +166,10 @@ static int check_unit(int unit, const struct nlattr *attr,
 }
 
 /* Which unit a new link is to be: the one that its name says, else the one
- * that is asked for, else the lowest that is free.
+ * that is asked for, else the lowest that is free, as is its name if the link is
+ * to have it.
  */
-static int choose_unit(const struct net_device *dev,
+static int choose_unit(const struct net_device *dev, bool unnamed,
 		       const struct rtnl_newlink_params *params,
 		       struct netlink_ext_ack *extack)
 {
@@ -189,7 +190,8 @@ static int choose_unit(const struct net_device *dev,
 	if (wanted)
 		return check_unit(nla_get_u32(wanted), wanted, extack);
 
-	unit = bsdtun_unit_lowest_free(bsdtun_unit_nodes());
+	unit = bsdtun_unit_lowest_free(bsdtun_unit_nodes(),
+				       unnamed ? dev_net(dev) : NULL);
 	if (unit == BSDTUN_UNIT_NONE) {
 		NL_SET_ERR_MSG(extack,
 			       "no unit with a device node is free; raise the module parameter units");
@@ -218,6 +220,11 @@ static int newlink(struct net_device *dev, struct rtnl_newlink_params *params,
 			       "units are for network namespaces of the initial user namespace; open the device node instead");
 		return -EPERM;
 	}
+	if (params->tb[IFLA_LINK_NETNSID]) {
+		NL_SET_ERR_MSG_ATTR(extack, params->tb[IFLA_LINK_NETNSID],
+				    "a tunnel has no other link below it; say netns for where it is to be");
+		return -EOPNOTSUPP;
+	}
 	if (dev->num_tx_queues > BSDTUN_MAX_QUEUES) {
 		NL_SET_ERR_MSG_ATTR(extack, params->tb[IFLA_NUM_TX_QUEUES],
 				    "numtxqueues is 64 at most");
@@ -230,7 +237,7 @@ static int newlink(struct net_device *dev, struct rtnl_newlink_params *params,
 				    "the number in the name of a unit is the unit's; say which, or give no name");
 		return -EINVAL;
 	}
-	err = choose_unit(dev, params, extack);
+	err = choose_unit(dev, unnamed, params, extack);
 	if (err < 0)
 		return err;
 	bt->unit = err;
@@ -267,8 +274,10 @@ static int changelink(struct net_device *dev, struct nlattr *tb[],
 		return -EOPNOTSUPP;
 	}
 	err = configure(bt, data, extack);
-	/* Of an interface that is up rtnetlink tells by itself. */
-	if (!err && !(dev->flags & IFF_UP))
+	/* Rtnetlink tells by itself only if the interface is up, and what else was
+	 * asked for with it is not refused.
+	 */
+	if (!err)
 		bsdtun_device_changed(bt);
 	return err;
 }
@@ -287,12 +296,8 @@ static size_t get_size(const struct net_device *dev)
 	       nla_total_size(0) +		/* IFLA_BSDTUN_COUNTERS */
 	       nla_total_size_64bit(sizeof(u64)) * BSDTUN_COUNTERS +
 	       nla_total_size(0) +		/* IFLA_BSDTUN_FILES */
-	       (nla_total_size(0) +		/* IFLA_BSDTUN_FILE */
-		nla_total_size(sizeof(u32)) +	/* IFLA_BSDTUN_FILE_QUEUE */
-		nla_total_size(sizeof(u8)) +	/* IFLA_BSDTUN_FILE_FRAMING */
-		nla_total_size(sizeof(u8)) +	/* IFLA_BSDTUN_FILE_OFFLOAD */
-		nla_total_size(sizeof(u8))) *	/* IFLA_BSDTUN_FILE_BATCH */
-	       dev->num_tx_queues;		/* it may be opened meanwhile */
+	       /* IFLA_BSDTUN_FILE; all queues may be opened meanwhile */
+	       nla_total_size(sizeof(struct bsdtun_file)) * dev->num_tx_queues;
 }
 
 static int fill_counters(struct sk_buff *skb, const struct bsdtun_device *bt)
@@ -315,17 +320,14 @@ static int fill_counters(struct sk_buff *skb, const struct bsdtun_device *bt)
 static int fill_file(struct sk_buff *skb, u32 index,
 		     struct bsdtun_format format)
 {
-	struct nlattr *nest;
+	struct bsdtun_file file = {
+		.queue		= index,
+		.framing	= format.prefix,
+		.offload	= format.header,
+		.batch		= format.batch,
+	};
 
-	nest = nla_nest_start(skb, IFLA_BSDTUN_FILE);
-	if (!nest ||
-	    nla_put_u32(skb, IFLA_BSDTUN_FILE_QUEUE, index) ||
-	    nla_put_u8(skb, IFLA_BSDTUN_FILE_FRAMING, format.prefix) ||
-	    nla_put_u8(skb, IFLA_BSDTUN_FILE_OFFLOAD, format.header) ||
-	    nla_put_u8(skb, IFLA_BSDTUN_FILE_BATCH, format.batch))
-		return -EMSGSIZE;
-	nla_nest_end(skb, nest);
-	return 0;
+	return nla_put(skb, IFLA_BSDTUN_FILE, sizeof(file), &file);
 }
 
 static int fill_files(struct sk_buff *skb, struct bsdtun_device *bt)

@@ -98,96 +98,6 @@ static u8 segmentation_of(const struct sk_buff *skb)
 	}
 }
 
-/* The checksum of a packet with CHECKSUM_PARTIAL: told apart by its place, which
- * among the protocols that the stack leaves to devices is TCP's or UDP's alone.
- */
-static u8 checksum_of(const struct sk_buff *skb)
-{
-	bool ipv6 = skb->protocol == htons(ETH_P_IPV6);
-
-	switch (skb->csum_offset) {
-	case offsetof(struct tcphdr, check):
-		return ipv6 ? BSDTUN_OFFLOAD_CSUM_TCP6 :
-			      BSDTUN_OFFLOAD_CSUM_TCP4;
-	case offsetof(struct udphdr, check):
-		return ipv6 ? BSDTUN_OFFLOAD_CSUM_UDP6 :
-			      BSDTUN_OFFLOAD_CSUM_UDP4;
-	default:
-		return BSDTUN_OFFLOAD_CSUM_OTHER;
-	}
-}
-
-/* XDP programs change packets, and leave CHECKSUM_PARTIAL as it was. */
-static bool checksum_is_inside(const struct sk_buff *skb)
-{
-	int start = skb_checksum_start_offset(skb);
-
-	return start >= 0 && start + skb->csum_offset + sizeof(__sum16) <=
-			     skb_headlen(skb);
-}
-
-/**
- * bsdtun_offload_fit - make of a packet one that a reader can be given
- * @skb: the packet
- * @offloads: what the reader does, BSDTUN_OFFLOAD_ values
- *
- * Features see to super-packets; what was cut for others that the interface
- * had before is caught here. Features are coarser than readers, who may want
- * TCP's checksum only: here the others' are filled in.
- *
- * Context: Any. Does not sleep.
- * Return: 0; -EOPNOTSUPP if it is a super-packet of another kind, or its checksum
- * is not in the packet; -ENOMEM.
- */
-int bsdtun_offload_fit(struct sk_buff *skb, u8 offloads)
-{
-	if (skb->ip_summed == CHECKSUM_PARTIAL && !checksum_is_inside(skb))
-		return -EOPNOTSUPP;
-	if (skb_is_gso(skb))
-		return segmentation_of(skb) & offloads ? 0 : -EOPNOTSUPP;
-	if (skb->ip_summed != CHECKSUM_PARTIAL || (checksum_of(skb) & offloads))
-		return 0;
-	return skb_checksum_help(skb) ? -ENOMEM : 0;
-}
-
-/* The TCP or UDP checksum of a super-packet's segments is never filled in. */
-static void describe_tun(const struct sk_buff *skb, struct tun_hdr *th)
-{
-	memset(th, 0, sizeof(*th));
-	if (skb_is_gso(skb)) {
-		th->th_flags = TUN_H_TCP_CSUM | TUN_H_TCP_MSS;
-		th->th_mss = skb_shinfo(skb)->gso_size;
-	} else if (skb->ip_summed == CHECKSUM_PARTIAL) {
-		th->th_flags = skb->csum_offset ==
-			       offsetof(struct tcphdr, check) ?
-			       TUN_H_TCP_CSUM : TUN_H_UDP_CSUM;
-	}
-}
-
-/**
- * bsdtun_offload_describe - fill in the header of a packet that is read
- * @skb: the packet, fit for the reader
- * @header: kind of header, not %BSDTUN_HEADER_NONE
- * @data: filled in, all of it
- *
- * Context: Any.
- * Return: 0, or -EINVAL if the header has no words for it, which a packet that
- * is fit never is.
- */
-int bsdtun_offload_describe(const struct sk_buff *skb,
-			    enum bsdtun_header header,
-			    union bsdtun_header_data *data)
-{
-	memset(data, 0, sizeof(*data));
-	if (header == BSDTUN_HEADER_TUN) {
-		describe_tun(skb, &data->tun);
-		return 0;
-	}
-	return virtio_net_hdr_from_skb(skb, &data->vnet.hdr,
-				       virtio_legacy_is_little_endian(), true,
-				       0);
-}
-
 /* A protocol's number in either family, and where its header has the checksum. */
 struct transport {
 	u8 protocol4;
@@ -265,6 +175,114 @@ static int find_transport6(struct sk_buff *skb, const struct transport *t,
 	return start;
 }
 
+static int find_transport(struct sk_buff *skb, const struct transport *t,
+			  __sum16 *pseudo)
+{
+	return skb->protocol == htons(ETH_P_IP) ?
+	       find_transport4(skb, t, pseudo) :
+	       find_transport6(skb, t, pseudo);
+}
+
+/* Whether the checksum that is to be filled in is this protocol's: who sends packets
+ * with a header of offloads may name another place, such as that of a packet inside.
+ */
+static bool is_checksum_of(struct sk_buff *skb, const struct transport *t)
+{
+	__sum16 pseudo;
+
+	return skb->csum_offset == t->check &&
+	       skb_checksum_start_offset(skb) == find_transport(skb, t, &pseudo);
+}
+
+/* The checksum of a packet with CHECKSUM_PARTIAL. */
+static u8 checksum_of(struct sk_buff *skb)
+{
+	bool ipv6 = skb->protocol == htons(ETH_P_IPV6);
+
+	if (is_checksum_of(skb, &tcp))
+		return ipv6 ? BSDTUN_OFFLOAD_CSUM_TCP6 :
+			      BSDTUN_OFFLOAD_CSUM_TCP4;
+	if (is_checksum_of(skb, &udp))
+		return ipv6 ? BSDTUN_OFFLOAD_CSUM_UDP6 :
+			      BSDTUN_OFFLOAD_CSUM_UDP4;
+	return BSDTUN_OFFLOAD_CSUM_OTHER;
+}
+
+/* XDP programs change packets, and leave CHECKSUM_PARTIAL as it was. */
+static bool checksum_is_inside(const struct sk_buff *skb)
+{
+	int start = skb_checksum_start_offset(skb);
+
+	return start >= 0 && start + skb->csum_offset + sizeof(__sum16) <=
+			     skb_headlen(skb);
+}
+
+/**
+ * bsdtun_offload_fit - make of a packet one that a reader can be given
+ * @skb: the packet
+ * @offloads: what the reader does, BSDTUN_OFFLOAD_ values
+ *
+ * Features see to super-packets; what was cut for others that the interface
+ * had before is caught here. Features are coarser than readers, who may want
+ * TCP's checksum only: here the others' are filled in. Who takes those of no
+ * known protocol has a header that says where they are, and takes all.
+ *
+ * Context: Any. Does not sleep.
+ * Return: 0; -EOPNOTSUPP if it is a super-packet of another kind, or its checksum
+ * is not in the packet; -ENOMEM.
+ */
+int bsdtun_offload_fit(struct sk_buff *skb, u8 offloads)
+{
+	if (skb->ip_summed == CHECKSUM_PARTIAL && !checksum_is_inside(skb))
+		return -EOPNOTSUPP;
+	if (skb_is_gso(skb))
+		return segmentation_of(skb) & offloads ? 0 : -EOPNOTSUPP;
+	if (skb->ip_summed != CHECKSUM_PARTIAL ||
+	    (offloads & BSDTUN_OFFLOAD_CSUM_OTHER))
+		return 0;
+	if ((offloads & BSDTUN_OFFLOAD_CSUM) && (checksum_of(skb) & offloads))
+		return 0;
+	return skb_checksum_help(skb) ? -ENOMEM : 0;
+}
+
+/* The TCP or UDP checksum of a super-packet's segments is never filled in. */
+static void describe_tun(const struct sk_buff *skb, struct tun_hdr *th)
+{
+	memset(th, 0, sizeof(*th));
+	if (skb_is_gso(skb)) {
+		th->th_flags = TUN_H_TCP_CSUM | TUN_H_TCP_MSS;
+		th->th_mss = skb_shinfo(skb)->gso_size;
+	} else if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		th->th_flags = skb->csum_offset ==
+			       offsetof(struct tcphdr, check) ?
+			       TUN_H_TCP_CSUM : TUN_H_UDP_CSUM;
+	}
+}
+
+/**
+ * bsdtun_offload_describe - fill in the header of a packet that is read
+ * @skb: the packet, fit for the reader
+ * @header: kind of header, not %BSDTUN_HEADER_NONE
+ * @data: filled in, all of it
+ *
+ * Context: Any.
+ * Return: 0, or -EINVAL if the header has no words for it, which a packet that
+ * is fit never is.
+ */
+int bsdtun_offload_describe(const struct sk_buff *skb,
+			    enum bsdtun_header header,
+			    union bsdtun_header_data *data)
+{
+	memset(data, 0, sizeof(*data));
+	if (header == BSDTUN_HEADER_TUN) {
+		describe_tun(skb, &data->tun);
+		return 0;
+	}
+	return virtio_net_hdr_from_skb(skb, &data->vnet.hdr,
+				       virtio_legacy_is_little_endian(), true,
+				       0);
+}
+
 static __virtio16 native16(u16 value)
 {
 	return __cpu_to_virtio16(virtio_legacy_is_little_endian(), value);
@@ -279,9 +297,7 @@ static int leave_checksum(struct sk_buff *skb, const struct transport *t,
 	int start, err;
 	__sum16 pseudo;
 
-	start = skb->protocol == htons(ETH_P_IP) ?
-		find_transport4(skb, t, &pseudo) :
-		find_transport6(skb, t, &pseudo);
+	start = find_transport(skb, t, &pseudo);
 	if (start < 0)
 		return start;
 	err = pull(skb, start + t->check + sizeof(pseudo));

@@ -335,7 +335,8 @@ static bool consume_batch(struct bsdtun_queue *queue, struct bsdtun_batch *batch
  * @queue: the queue
  *
  * Context: Process context.
- * Return: the packet, which is NULL if there is none, and what is to precede it.
+ * Return: the packet, which is NULL if there is none, or if it is batches by now
+ * that are to be read, and what is to precede it.
  */
 struct bsdtun_packet bsdtun_queue_receive(struct bsdtun_queue *queue)
 {
@@ -344,8 +345,8 @@ struct bsdtun_packet bsdtun_queue_receive(struct bsdtun_queue *queue)
 	bool wake;
 
 	spin_lock(&ring->consumer_lock);
-	packet.skb = __ptr_ring_consume(ring);
 	packet.format = queue->format;
+	packet.skb = packet.format.batch ? NULL : __ptr_ring_consume(ring);
 	wake = packet.skb && !slots_kept(ring) && tx_may_wake(queue);
 	spin_unlock(&ring->consumer_lock);
 	if (unlikely(wake))
@@ -400,7 +401,7 @@ static bool take_packet(struct bsdtun_queue *queue, void *result)
 	struct bsdtun_packet *packet = result;
 
 	*packet = bsdtun_queue_receive(queue);
-	return packet->skb;
+	return packet->skb || packet->format.batch;
 }
 
 /**
@@ -412,8 +413,9 @@ static bool take_packet(struct bsdtun_queue *queue, void *result)
  * wakes one of them.
  *
  * Context: Process context. May sleep unless @nonblock.
- * Return: the packet, or ERR_PTR(): -EAGAIN if @nonblock, -ERESTARTSYS if a
- * signal came, -EIO if the interface is gone.
+ * Return: the packet, NULL if it is batches by now that are to be read, or
+ * ERR_PTR(): -EAGAIN if @nonblock, -ERESTARTSYS if a signal came, -EIO if the
+ * interface is gone.
  */
 struct bsdtun_packet bsdtun_queue_wait(struct bsdtun_queue *queue, bool nonblock)
 {
@@ -479,17 +481,22 @@ bool bsdtun_queue_empty(struct bsdtun_queue *queue)
 }
 
 /* Of a ring that is full the slot behind the newest packet may still hold one that
- * was consumed, and freed.
+ * was consumed, and freed. Of one that gets its first packet the slot may be seen
+ * before the producer's index.
  */
 static int packets_in(struct ptr_ring *ring)
 {
-	int packets;
+	int packets, newest;
 
 	lockdep_assert_held(&ring->consumer_lock);
 	if (__ptr_ring_empty(ring))
 		return 0;
 	packets = READ_ONCE(ring->producer) - ring->consumer_head;
-	return packets > 0 ? packets : packets + ring->size;
+	if (packets)
+		return packets > 0 ? packets : packets + ring->size;
+	newest = (ring->consumer_head ?: ring->size) - 1;
+	return slots_kept(ring) || !READ_ONCE(ring->queue[newest]) ? 1 :
+								     ring->size;
 }
 
 /**
@@ -675,7 +682,8 @@ static bool survives(struct sk_buff *skb, struct bsdtun_format old,
  * @first: which of them is the first that goes back
  *
  * They come before those in the ring. What has no place any more, because the
- * stack has filled it, is dropped, the newest packets first.
+ * stack has filled it, is dropped, the newest packets first; and all if the
+ * interface was taken down, which empties the ring.
  *
  * Context: Process context.
  */
@@ -698,8 +706,10 @@ void bsdtun_queue_put_back(struct bsdtun_queue *queue,
 	if (bt) {
 		txq = txq_of(bt, queue->index);
 		__netif_tx_lock_bh(txq);
+		/* If it still runs, whoever takes it down purges after us. */
 		for (i = first; i < batch->count; i++)
-			__skb_queue_tail(survives(batch->skbs[i], batch->format,
+			__skb_queue_tail(netif_running(bt->dev) &&
+					 survives(batch->skbs[i], batch->format,
 						  queue->format) ?
 					 &packets : &lost, batch->skbs[i]);
 		consume_all(ring, &packets);

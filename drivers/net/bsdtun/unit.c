@@ -356,20 +356,13 @@ struct bsdtun_device *bsdtun_unit_device(int unit)
 	return xa_load(&unit_devices, unit);
 }
 
-/**
- * bsdtun_unit_lowest_free - the lowest unit that holds no interface
- * @limit: the unit is to be below this number
- *
- * Context: RTNL.
- * Return: the unit number, or %BSDTUN_UNIT_NONE.
- */
-int bsdtun_unit_lowest_free(int limit)
+/* The lowest unit from @start to below @limit that holds no interface. */
+static int next_free(int start, int limit)
 {
-	XA_STATE(xas, &unit_devices, 0);
+	XA_STATE(xas, &unit_devices, start);
 	bool found;
 
-	ASSERT_RTNL();
-	if (!limit)
+	if (start >= limit)
 		return BSDTUN_UNIT_NONE;
 
 	xa_lock(&unit_devices);
@@ -377,6 +370,34 @@ int bsdtun_unit_lowest_free(int limit)
 	found = xas.xa_node != XAS_RESTART;
 	xa_unlock(&unit_devices);
 	return found ? xas.xa_index : BSDTUN_UNIT_NONE;
+}
+
+static bool name_is_taken(int unit, struct net *net)
+{
+	char name[IFNAMSIZ];
+
+	bsdtun_unit_name(unit, name);
+	return __dev_get_by_name(net, name);
+}
+
+/**
+ * bsdtun_unit_lowest_free - the lowest unit that holds no interface
+ * @limit: the unit is to be below this number
+ * @net: no interface there is to have the unit's name; NULL if another name is
+ *	meant
+ *
+ * Context: RTNL.
+ * Return: the unit number, or %BSDTUN_UNIT_NONE.
+ */
+int bsdtun_unit_lowest_free(int limit, struct net *net)
+{
+	int unit;
+
+	ASSERT_RTNL();
+	unit = next_free(0, limit);
+	while (net && unit != BSDTUN_UNIT_NONE && name_is_taken(unit, net))
+		unit = next_free(unit + 1, limit);
+	return unit;
 }
 
 /**

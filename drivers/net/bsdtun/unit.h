@@ -6,6 +6,7 @@
 
 struct bsdtun_device;
 struct miscdevice;
+struct net;
 
 /* Not a unit: the cloning node, an interface that has no unit yet. */
 #define BSDTUN_UNIT_NONE	(-1)
@@ -22,7 +23,7 @@ int bsdtun_unit_by_name(const char *name);
 bool bsdtun_unit_names(const char *name);
 
 struct bsdtun_device *bsdtun_unit_device(int unit);
-int bsdtun_unit_lowest_free(int limit);
+int bsdtun_unit_lowest_free(int limit, struct net *net);
 int bsdtun_unit_hold(int unit, struct bsdtun_device *bt);
 void bsdtun_unit_release(int unit);
 

@@ -336,7 +336,7 @@ enum {
 /**
  * enum - netlink attribute in IFLA_BSDTUN_FILES
  * @IFLA_BSDTUN_FILES_UNSPEC: unused
- * @IFLA_BSDTUN_FILE: nested, an open file, IFLA_BSDTUN_FILE_ as below
+ * @IFLA_BSDTUN_FILE: struct bsdtun_file, an open file
  */
 enum {
 	IFLA_BSDTUN_FILES_UNSPEC,
@@ -344,24 +344,22 @@ enum {
 };
 
 /**
- * enum - netlink attributes in IFLA_BSDTUN_FILE
- * @IFLA_BSDTUN_FILE_UNSPEC: unused
- * @IFLA_BSDTUN_FILE_QUEUE: u32, which transmit queue of the link it reads
- * @IFLA_BSDTUN_FILE_FRAMING: u8, enum bsdtun_framing as it is now
- * @IFLA_BSDTUN_FILE_OFFLOAD: u8, enum bsdtun_header as it is now
- * @IFLA_BSDTUN_FILE_BATCH: u8, 1 if each read and write takes many packets
- *	(TUNSBATCH), else 0
+ * struct bsdtun_file - payload of IFLA_BSDTUN_FILE, an open file
+ * @queue: which transmit queue of the link it reads
+ * @framing: enum bsdtun_framing as it is now
+ * @offload: enum bsdtun_header as it is now
+ * @batch: 1 if each read and write takes many packets (TUNSBATCH), else 0
+ * @reserved: 0
+ *
+ * One attribute, so that a link with 64 open files still fits the page that
+ * getifaddrs(3) reads into.
  */
-enum {
-	IFLA_BSDTUN_FILE_UNSPEC,
-	IFLA_BSDTUN_FILE_QUEUE,
-	IFLA_BSDTUN_FILE_FRAMING,
-	IFLA_BSDTUN_FILE_OFFLOAD,
-	IFLA_BSDTUN_FILE_BATCH,
-	/* private: */
-	__IFLA_BSDTUN_FILE_MAX
+struct bsdtun_file {
+	__u32 queue;
+	__u8 framing;
+	__u8 offload;
+	__u8 batch;
+	__u8 reserved;
 };
-
-#define IFLA_BSDTUN_FILE_MAX	(__IFLA_BSDTUN_FILE_MAX - 1)
 
 #endif /* _UAPI_LINUX_BSDTUN_H */
