@@ -330,6 +330,7 @@ TEST_F(ioctl, TUNSIFINFO_keeps_any_baudrate)
 
 TEST_F(ioctl, TUNSIFINFO_sets_the_speed_that_others_see)
 {
+	struct tuninfo_openbsd openbsd;
 	char text[16];
 
 	sysfs_mount();
@@ -339,6 +340,11 @@ TEST_F(ioctl, TUNSIFINFO_sets_the_speed_that_others_see)
 	ASSERT_EQ(0, set_info(self->fd, 1500, BSDTUN_IFT_PPP, 0));
 	file_read("/sys/class/net/" DEV "/speed", text, sizeof(text));
 	EXPECT_STREQ("-1\n", text);
+	ASSERT_EQ(0, ioctl(self->fd, TUNGIFINFO_OPENBSD, &openbsd));
+	openbsd.baudrate = 2500000000;
+	ASSERT_EQ(0, ioctl(self->fd, TUNSIFINFO_OPENBSD, &openbsd));
+	file_read("/sys/class/net/" DEV "/speed", text, sizeof(text));
+	EXPECT_STREQ("2500\n", text);
 }
 
 TEST_F(ioctl, TUNSIFINFO_with_a_bad_mtu_logs_nothing)

@@ -265,6 +265,16 @@ clone_lowest() {
 	[[ $(attribute bsdtun3 opens) == 1 ]]
 }
 
+it "The cloning node passes a unit whose name another interface has" clone_past_name
+clone_past_name() {
+	reload clone=1
+	touch_unit /dev/bsdtun5
+	ip link set bsdtun5 name bsdtun0
+	refused "File exists" touch_unit /dev/bsdtun0
+	hold /dev/bsdtun
+	[[ $(attribute bsdtun1 opens) == 1 ]]
+}
+
 it "What the cloning node makes is transient, unless told otherwise" clone_transient
 clone_transient() {
 	reload clone=1 units=0

@@ -654,10 +654,15 @@ TEST_F(netlink, the_format_of_each_open_file_is_shown)
 	EXPECT_EQ(0, shown.bad_files);
 }
 
-/* The largest message that there is. */
+/* The largest message that there is; getifaddrs(3) would see no link behind one that
+ * does not fit a page.
+ */
 TEST_F(netlink, sixty_four_open_files_are_shown)
 {
+	struct if_nameindex *names;
+	bool behind = false;
 	struct shown shown;
+	char alias[256];
 	int i;
 
 	queues_wanted = MAX_QUEUES;
@@ -672,6 +677,18 @@ TEST_F(netlink, sixty_four_open_files_are_shown)
 		EXPECT_EQ(BSDTUN_FRAMING_NONE, shown.framing[i]) TH_LOG("file %d", i);
 	ASSERT_EQ(0, show("bsdtun5", NLM_F_DUMP, &shown));
 	EXPECT_EQ(BSDTUN_FRAMING_NONE, shown.framing[MAX_QUEUES - 1]);
+
+	memset(alias, 'a', sizeof(alias) - 1);
+	alias[sizeof(alias) - 1] = 0;
+	sysfs_mount();
+	ASSERT_EQ(0, file_write("/sys/class/net/bsdtun5/ifalias", alias));
+	ASSERT_EQ(0, add("bsdtun6"));
+	names = if_nameindex();
+	ASSERT_NE(NULL, names);
+	for (i = 0; names[i].if_index; i++)
+		behind |= !strcmp("bsdtun6", names[i].if_name);
+	if_freenameindex(names);
+	EXPECT_TRUE(behind);
 }
 
 /* What can be changed, and what it becomes. */

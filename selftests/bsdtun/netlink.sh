@@ -22,6 +22,13 @@ add_without_name() {
 	[[ $(attribute bsdtun1 unit) == 1 ]]
 	ip link add type bsdtun
 	[[ $(attribute bsdtun3 unit) == 3 ]]
+	ip link add type bsdtun
+	ip link del bsdtun0
+	ip link set bsdtun4 name bsdtun0
+	ip link add type bsdtun
+	[[ $(attribute bsdtun5 unit) == 5 ]]
+	ip link add vpn type bsdtun
+	[[ $(attribute vpn unit) == 0 ]]
 }
 
 it "ip link add with another name takes the lowest free unit" add_other_name
@@ -191,6 +198,16 @@ for_foreign_root() {
 	ip link add bsdtun0 netns "$started" type bsdtun
 	shows "bsdtun0" nsenter -n -t "$started" ip link show
 	[[ ! -e /sys/class/net/bsdtun0 ]]
+}
+
+it "link-netns, which means nothing for a tunnel, is refused with a text" link_netns
+link_netns() {
+	ip netns add bsdtun-a
+	refused "no other link below it" ip link add bsdtun0 link-netns bsdtun-a type bsdtun
+	refused "no other link below it" ip link add link-netns bsdtun-a type bsdtun
+	[[ ! -e /sys/class/net/bsdtun0 ]]
+	ip link add bsdtun0 netns bsdtun-a type bsdtun
+	shows "bsdtun0" ip -n bsdtun-a link show
 }
 
 it "numtxqueues up to 64 is taken, beyond it is refused with a text" too_many_queues

@@ -1038,6 +1038,38 @@ TEST_F(offload_forward, unfinished_checksum_is_read_complete_by_who_does_not_do_
 	EXPECT_FALSE(packet_is_sound(self->buf + TUN_HEADER, len));
 }
 
+/* A tun_hdr has no words for where it is. */
+TEST_F(offload_forward, unfinished_checksum_of_a_packet_inside_is_read_complete)
+{
+	struct virtio_net_hdr inner = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_offset = UDP_CHECK,
+		.csum_start = 2 * sizeof(struct iphdr),
+	};
+	unsigned char *outer = self->packet + VNET_HEADER;
+	size_t len;
+
+	len = sizeof(struct iphdr) + build_unfinished(outer + sizeof(struct iphdr), "abcd", 4);
+	memcpy(outer, outer + sizeof(struct iphdr), sizeof(struct iphdr));
+	((struct iphdr *)outer)->protocol = IPPROTO_IPIP;
+	((struct iphdr *)outer)->tot_len = htons(len);
+	((struct iphdr *)outer)->check = 0;
+	((struct iphdr *)outer)->check =
+		htons(sum_fold(sum_add(0, outer, sizeof(struct iphdr))));
+	memcpy(self->packet, &inner, sizeof(inner));
+
+	ASSERT_EQ(0, set(self->out, TUNSCAP, CAP_CSUM4));
+	ASSERT_EQ((ssize_t)(VNET_HEADER + len), write(self->in, self->packet, VNET_HEADER + len));
+	ASSERT_EQ((ssize_t)(TUN_HEADER + len), wait_read(self->out, self->buf, ROOM));
+	EXPECT_EQ(0, ((struct tun_hdr *)self->buf)->th_flags);
+	EXPECT_TRUE(packet_is_sound(self->buf + TUN_HEADER + sizeof(struct iphdr),
+				    len - sizeof(struct iphdr)));
+	/* Who has words for it gets it as it is. */
+	ASSERT_EQ(0, set(self->out, TUNSVNETHDR, 10));
+	ASSERT_EQ((ssize_t)(VNET_HEADER + len), write(self->in, self->packet, VNET_HEADER + len));
+	ASSERT_EQ((ssize_t)(VNET_HEADER + len), wait_read(self->out, self->buf, ROOM));
+	EXPECT_EQ(0, memcmp(&inner, self->buf, sizeof(inner)));
+}
+
 TEST_F(offload_forward, checksum_that_a_tun_hdr_leaves_out_is_read_complete)
 {
 	static const struct tun_hdr udp = { .th_flags = TUN_H_UDP_CSUM };
@@ -1072,6 +1104,28 @@ TEST_F(offload_forward, super_packet_is_read_in_segments_by_who_does_not_cut_it)
 	ASSERT_EQ((ssize_t)(len - VNET_HEADER + TUN_HEADER), wait_read(self->out, self->buf, ROOM));
 	EXPECT_EQ(TUN_H_TCP_CSUM | TUN_H_TCP_MSS, ((struct tun_hdr *)self->buf)->th_flags);
 	EXPECT_EQ(TCP_SEGMENT, ((struct tun_hdr *)self->buf)->th_mss);
+}
+
+/* tc looks for its headers where the header said that they are. */
+TEST_F(offload_forward, super_packet_of_a_batch_is_sent_on_by_tc_without_gro)
+{
+	struct tun_batch_hdr *batch = (void *)self->packet;
+	unsigned char *frame = self->packet + sizeof(*batch);
+	struct iphdr *ip = (void *)(frame + VNET_HEADER);
+	size_t len = build_super(frame);
+
+	ASSERT_EQ(0, system("tc qdisc add dev " DEV " clsact && "
+			    "tc filter add dev " DEV " ingress matchall "
+			    "action mirred egress redirect dev " OTHER));
+	ASSERT_EQ(0, feature(DEV, ETHTOOL_SGRO, 0));
+	ASSERT_EQ(0, set(self->in, TUNSBATCH, 1));
+	ASSERT_EQ(0, set(self->out, TUNSVNETHDR, 10));
+	/* Read as a TCP header, this would have none of its length. */
+	inet_pton(AF_INET, "10.0.0.1", &ip->saddr);
+	*batch = (struct tun_batch_hdr){ .len = len };
+	ASSERT_EQ((ssize_t)(sizeof(*batch) + len),
+		  write(self->in, self->packet, sizeof(*batch) + len));
+	EXPECT_EQ((ssize_t)len, wait_read(self->out, self->buf, ROOM));
 }
 
 TEST_F(offload_forward, super_packet_behind_a_tun_hdr_is_cut_as_that_says)
