@@ -40,6 +40,7 @@
 #define MTU		1500
 #define STREAM		(512 << 10)	/* bytes sent each way through a pair */
 
+#define REDIRECT	"action mirred egress redirect dev " OTHER
 #define CAP_CSUM4	(BSDTUN_IFCAP_CSUM_TCPv4 | BSDTUN_IFCAP_CSUM_UDPv4)
 #define CAP_CSUM6	(BSDTUN_IFCAP_CSUM_TCPv6 | BSDTUN_IFCAP_CSUM_UDPv6)
 #define CAP_TSO		(BSDTUN_IFCAP_TSOv4 | BSDTUN_IFCAP_TSOv6)
@@ -1114,9 +1115,8 @@ TEST_F(offload_forward, super_packet_of_a_batch_is_sent_on_by_tc_without_gro)
 	struct iphdr *ip = (void *)(frame + VNET_HEADER);
 	size_t len = build_super(frame);
 
-	ASSERT_EQ(0, system("tc qdisc add dev " DEV " clsact && "
-			    "tc filter add dev " DEV " ingress matchall "
-			    "action mirred egress redirect dev " OTHER));
+	ASSERT_EQ(0, system("tc qdisc add dev " DEV " clsact"));
+	ASSERT_EQ(0, system("tc filter add dev " DEV " ingress matchall " REDIRECT));
 	ASSERT_EQ(0, feature(DEV, ETHTOOL_SGRO, 0));
 	ASSERT_EQ(0, set(self->in, TUNSBATCH, 1));
 	ASSERT_EQ(0, set(self->out, TUNSVNETHDR, 10));
