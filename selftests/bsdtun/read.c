@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <linux/if_ether.h>
 #include <linux/sockios.h>
 #include <net/if.h>
