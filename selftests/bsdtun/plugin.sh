@@ -111,7 +111,7 @@ show() {
 	shows " framing none pid $BASHPID queues 2 opens 1 file 0 framing none " ip -d link show bsdtun4
 	ip link set bsdtun4 type bsdtun framing af
 	hold /dev/bsdtun4
-	perl -e 'ioctl(STDIN, 0x400474c6, pack("i", 1)) or die "TUNSBATCH: $!"' <&"$held"
+	perl -e '$on = pack("i", 1); ioctl(STDIN, 0x400474c6, $on) or die "TUNSBATCH: $!"' <&"$held"
 	shows " framing af pid $BASHPID queues 2 opens 2 file 0 framing none offload none batch off file 1 framing af offload none batch on " \
 		ip -d link show bsdtun4
 }
