@@ -344,29 +344,6 @@ TEST_F(batch, fault_in_the_first_is_EFAULT)
 	EXPECT_EQ(1, number_at(self, 0, 0));
 }
 
-static ssize_t read_number_alone(int fd, void *buf, size_t len)
-{
-	(void)len;
-	return read(fd, buf, NUMBER);
-}
-
-TEST_F(batch, who_slept_for_a_packet_reads_a_batch_once_it_is_on)
-{
-	struct sleeper sleeper;
-	struct result result;
-
-	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 0));
-	ASSERT_EQ(0, set(self->fd, FIONBIO, 0));
-	sleeper_start(&sleeper, read_number_alone, self->fd);
-	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 1));
-	send_numbers(self->sock, 7, 1);
-	sleeper_result(&sleeper, &result);
-	EXPECT_EQ(-1, result.ret);
-	EXPECT_EQ(EMSGSIZE, result.err);
-	ASSERT_EQ((ssize_t)FRAME, read(self->fd, self->buf, sizeof(self->buf)));
-	EXPECT_EQ(7, number_at(self, 0, 0));
-}
-
 static ssize_t read_little(int fd, void *buf, size_t len)
 {
 	(void)len;
@@ -391,6 +368,23 @@ TEST_F(batch, reader_without_room_wakes_another)
 	EXPECT_EQ(EMSGSIZE, result.err);
 	sleeper_result(&enough, &result);
 	EXPECT_EQ((ssize_t)FRAME, result.ret);
+}
+
+TEST_F(batch, who_slept_for_a_packet_reads_a_batch_once_it_is_on)
+{
+	struct sleeper sleeper;
+	struct result result;
+
+	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 0));
+	ASSERT_EQ(0, set(self->fd, FIONBIO, 0));
+	sleeper_start(&sleeper, read_little, self->fd);
+	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 1));
+	send_numbers(self->sock, 7, 1);
+	sleeper_result(&sleeper, &result);
+	EXPECT_EQ(-1, result.ret);
+	EXPECT_EQ(EMSGSIZE, result.err);
+	ASSERT_EQ((ssize_t)FRAME, read(self->fd, self->buf, sizeof(self->buf)));
+	EXPECT_EQ(7, number_at(self, 0, 0));
 }
 
 /* Write */
