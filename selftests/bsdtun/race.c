@@ -268,6 +268,35 @@ TEST_F(race, reader_against_delete)
 	}
 }
 
+/* Opens, says so, writes until that fails, tells how. */
+static void write_round(struct shared *shared)
+{
+	int fd = unit_open(0, O_RDWR);
+	char packet[64];
+	size_t len = build_udp(AF_INET, packet, "", 0);
+
+	link_up(DEV);
+	line_up(shared);
+	while (write(fd, packet, len) == (ssize_t)len)
+		;
+	shared->result = -errno;
+	close(fd);
+	line_up(shared);
+}
+
+TEST_F(race, writer_against_delete)
+{
+	int i;
+
+	self->rival = rival_start(self->shared, write_round);
+	for (i = 0; i < ROUNDS; i++) {
+		line_up(self->shared);
+		ASSERT_EQ(0, link_del(DEV)) TH_LOG("round %d", i);
+		line_up(self->shared);
+		ASSERT_EQ(-EIO, self->shared->result) TH_LOG("round %d", i);
+	}
+}
+
 /* Sends through the interface whenever there is one. */
 static void send_without_end(void)
 {
