@@ -9,11 +9,13 @@
 #include <sys/socket.h>
 
 #include <linux/bsdtun.h>
+#include <linux/if_ether.h>
 
 #include "kselftest_harness.h"
 #include "util.h"
 
 #define RING	16
+#define LONGER	60	/* and still within what the queue's limit allows */
 #define BACKLOG	300	/* packets sent while nobody reads */
 #define LIMIT	5000	/* of the qdisc: more than any test sends */
 
@@ -183,9 +185,9 @@ TEST_F(queue, new_qdisc_while_full_does_not_leave_it_stopped)
 TEST_F(queue, longer_ring_keeps_what_it_holds_and_takes_more)
 {
 	send_numbers(self->sock, 0, RING);
-	ASSERT_EQ(0, link_set_txqlen(DEV, 100));
+	ASSERT_EQ(0, link_set_txqlen(DEV, LONGER));
 	send_numbers(self->sock, RING, BACKLOG - RING);
-	EXPECT_EQ(100, tx_packets());
+	EXPECT_EQ(LONGER, tx_packets());
 	EXPECT_EQ(BACKLOG, in_order(self->fd, 0, BACKLOG));
 	EXPECT_TRUE(idle(self->fd));
 	EXPECT_EQ(0, tx_dropped());
@@ -193,16 +195,16 @@ TEST_F(queue, longer_ring_keeps_what_it_holds_and_takes_more)
 
 TEST_F(queue, shorter_ring_keeps_what_it_holds)
 {
-	ASSERT_EQ(0, link_set_txqlen(DEV, 100));
-	send_numbers(self->sock, 0, 100);
+	ASSERT_EQ(0, link_set_txqlen(DEV, LONGER));
+	send_numbers(self->sock, 0, LONGER);
 	ASSERT_EQ(0, link_set_txqlen(DEV, 4));
-	EXPECT_EQ(100, in_order(self->fd, 0, 100));
+	EXPECT_EQ(LONGER, in_order(self->fd, 0, LONGER));
 	EXPECT_TRUE(idle(self->fd));
 	EXPECT_EQ(0, tx_dropped());
 	/* Empty, it can become as short as it is told to. */
 	ASSERT_EQ(0, link_set_txqlen(DEV, 5));
 	send_numbers(self->sock, 0, BACKLOG);
-	EXPECT_EQ(100 + 5, tx_packets());
+	EXPECT_EQ(LONGER + 5, tx_packets());
 	EXPECT_EQ(BACKLOG, in_order(self->fd, 0, BACKLOG));
 }
 
@@ -333,7 +335,8 @@ FIXTURE_VARIANT_ADD(txqueuelen, 32767)
 FIXTURE_SETUP(txqueuelen)
 {
 	machine_setup(&self->fd, &self->sock);
-	ASSERT_EQ(0, qdisc_set(DEV, "pfifo", LIMIT));
+	/* Of a qdisc's packets the queue's limit lets fewer into a long one. */
+	ASSERT_EQ(0, qdisc_set(DEV, "noqueue", 0));
 	ASSERT_EQ(0, link_set_txqlen(DEV, variant->len));
 }
 
@@ -342,31 +345,166 @@ FIXTURE_TEARDOWN(txqueuelen)
 	link_del(DEV);
 }
 
+/* Sends more than most rings hold, and reads what did not get lost. */
+static void fill_and_drain(struct __test_metadata *_metadata, int fd, int sock, int ring)
+{
+	const int count = 600, held = ring < count ? ring : count;
+
+	send_numbers(sock, 0, count);
+	EXPECT_EQ(held, tx_packets());
+	EXPECT_EQ(count - held, counter(DEV, "tx_dropped_full"));
+	EXPECT_EQ(held, in_order(fd, 0, held));
+	EXPECT_TRUE(idle(fd));
+}
+
 TEST_F(txqueuelen, is_the_rings_size)
 {
-	const int count = 600;
 	struct link link;
 
 	ASSERT_EQ(0, link_get(DEV, &link));
 	EXPECT_EQ(variant->len, link.txqlen);
-	send_numbers(self->sock, 0, count);
-	EXPECT_EQ(variant->ring < count ? variant->ring : count, tx_packets());
-	EXPECT_EQ(count, in_order(self->fd, 0, count));
-	EXPECT_TRUE(idle(self->fd));
-	EXPECT_EQ(0, tx_dropped());
+	fill_and_drain(_metadata, self->fd, self->sock, variant->ring);
 }
 
 TEST_F(txqueuelen, is_the_rings_size_for_who_opens_next)
 {
-	const int count = 600;
-
 	close(self->fd);
 	self->fd = unit_open(0, O_RDWR | O_NONBLOCK);
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, link_up(DEV));
-	send_numbers(self->sock, 0, count);
-	EXPECT_EQ(variant->ring < count ? variant->ring : count, tx_packets());
-	EXPECT_EQ(count, in_order(self->fd, 0, count));
+	fill_and_drain(_metadata, self->fd, self->sock, variant->ring);
+}
+
+/* Byte queue limits, which count packets. The one that reaches the limit still goes
+ * into the ring.
+ */
+#define LIMITED		(80 + 1)
+#define LIMITS		"/sys/class/net/" DEV "/queues/tx-0/byte_queue_limits/"
+
+FIXTURE(limit)
+{
+	int fd;
+	int sock;
+};
+
+FIXTURE_SETUP(limit)
+{
+	machine_setup(&self->fd, &self->sock);
+	sysfs_mount();
+	ASSERT_EQ(0, qdisc_set(DEV, "pfifo", LIMIT));
+	send_numbers(self->sock, 0, BACKLOG);
+	ASSERT_EQ(LIMITED, tx_packets());
+}
+
+FIXTURE_TEARDOWN(limit)
+{
+	link_del(DEV);
+}
+
+/* The limit is another by now perhaps, but there is one, and it stops nothing. */
+static void goes_on(struct __test_metadata *_metadata, int fd, int sock)
+{
+	int before;
+
+	EXPECT_TRUE(idle(fd));
+	before = tx_packets();
+	send_numbers(sock, 1000, BACKLOG);
+	EXPECT_GT(before + BACKLOG, tx_packets());
+	EXPECT_EQ(BACKLOG, in_order(fd, 1000, BACKLOG));
+	EXPECT_TRUE(idle(fd));
+}
+
+TEST_F(limit, keeps_the_rest_in_the_qdisc)
+{
+	char inflight[16];
+
+	file_read(LIMITS "inflight", inflight, sizeof(inflight));
+	EXPECT_STREQ("81\n", inflight);
+	EXPECT_EQ(BACKLOG, in_order(self->fd, 0, BACKLOG));
+	goes_on(_metadata, self->fd, self->sock);
+	EXPECT_EQ(0, tx_dropped());
+}
+
+TEST_F(limit, of_packets_that_are_read_in_batches)
+{
+	char buf[ROOM];
+
+	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 1));
+	while (read(self->fd, buf, sizeof(buf)) > 0)
+		;
+	EXPECT_EQ(EAGAIN, errno);
+	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 0));
+	EXPECT_EQ(BACKLOG, tx_packets());
+	EXPECT_EQ(0, tx_dropped());
+	goes_on(_metadata, self->fd, self->sock);
+}
+
+/* Fewer than the ring keeps of its slots before it gives them back */
+TEST_F(limit, may_be_low)
+{
+	EXPECT_EQ(0, file_write(LIMITS "limit_max", "2"));
+	EXPECT_EQ(BACKLOG, in_order(self->fd, 0, BACKLOG));
+	send_numbers(self->sock, 1000, BACKLOG);
+	EXPECT_EQ(BACKLOG + 2 + 1, tx_packets());
+	EXPECT_EQ(BACKLOG, in_order(self->fd, 1000, BACKLOG));
+	EXPECT_TRUE(idle(self->fd));
+}
+
+TEST_F(limit, may_be_high)
+{
+	EXPECT_EQ(0, file_write(LIMITS "limit_min", "200"));
+	EXPECT_EQ(BACKLOG, in_order(self->fd, 0, BACKLOG));
+	send_numbers(self->sock, 1000, BACKLOG);
+	/* Some that were read may be charged still. */
+	EXPECT_LE(BACKLOG + 200 + 1 - 15, tx_packets());
+	EXPECT_GE(BACKLOG + 200 + 1, tx_packets());
+	EXPECT_EQ(BACKLOG, in_order(self->fd, 1000, BACKLOG));
+}
+
+TEST_F(limit, does_not_outlive_a_close)
+{
+	close(self->fd);
+	EXPECT_EQ(LIMITED, counter(DEV, "tx_dropped_purged"));
+	self->fd = unit_open(0, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, link_up(DEV));
+	goes_on(_metadata, self->fd, self->sock);
+}
+
+TEST_F(limit, does_not_outlive_down)
+{
+	ASSERT_EQ(0, link_down(DEV));
+	EXPECT_EQ(LIMITED, counter(DEV, "tx_dropped_purged"));
+	ASSERT_EQ(0, link_up(DEV));
+	goes_on(_metadata, self->fd, self->sock);
+}
+
+TEST_F(limit, does_not_outlive_packets_that_a_change_of_framing_drops)
+{
+	char packet[40] = { 0x60 };
+	int i, packets;
+
+	EXPECT_EQ(BACKLOG, in_order(self->fd, 0, BACKLOG));
+	ASSERT_EQ(0, set(self->fd, TUNSIFHEAD, 1));
+	packets = packet_socket(DEV);
+	for (i = 0; i < LIMITED; i++)
+		packet_send(packets, DEV, ETH_P_IPV6, packet, sizeof(packet));
+	close(packets);
+	ASSERT_EQ(BACKLOG + LIMITED, tx_packets());
+	ASSERT_EQ(0, set(self->fd, TUNSIFHEAD, 0));
+	EXPECT_EQ(LIMITED, counter(DEV, "tx_dropped_purged"));
+	goes_on(_metadata, self->fd, self->sock);
+}
+
+TEST_F(limit, does_not_outlive_its_qdisc)
+{
+	ASSERT_EQ(0, qdisc_set(DEV, "noqueue", 0));
+	EXPECT_EQ(LIMITED, in_order(self->fd, 0, LIMITED));
+	send_numbers(self->sock, 1000, BACKLOG);
+	EXPECT_EQ(LIMITED + BACKLOG, tx_packets());
+	EXPECT_EQ(BACKLOG, in_order(self->fd, 1000, BACKLOG));
+	ASSERT_EQ(0, qdisc_set(DEV, "pfifo", LIMIT));
+	goes_on(_metadata, self->fd, self->sock);
 }
 
 FIXTURE(noqueue)

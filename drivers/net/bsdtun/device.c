@@ -50,6 +50,7 @@ static int device_init(struct net_device *dev)
 	err = bsdtun_unit_hold(bt->unit, bt);
 	if (err)
 		goto err_open_queues;
+	bsdtun_queue_set_limits(dev);
 	return 0;
 
 err_open_queues:

@@ -5,7 +5,9 @@
  * The driver is not lockless: the stack holds the xmit lock of the tx queue
  * around ndo_start_xmit, which makes it the ring's one producer at a time. A
  * full ring stops the tx queue, so that packets wait in the qdisc; the reader
- * starts it again when half of the ring is free.
+ * starts it again when half of the ring is free. Byte queue limits, counting
+ * packets, stop it sooner if the reader has enough to do, so that it is the
+ * qdisc that decides what comes next.
  */
 
 #include "queue.h"
@@ -24,6 +26,11 @@
 #include <net/dst.h>
 
 #define RING_SIZE_MAX	32768
+
+/* Below this no limit goes by itself: a reader of batches finds a whole one, even if
+ * as many slots as a ring keeps were not given back yet.
+ */
+#define QUEUE_LIMIT_MIN	(BSDTUN_FRAME_BATCH + 16)
 
 static struct netdev_queue *txq_of(struct bsdtun_device *bt, unsigned int index)
 {
@@ -73,6 +80,28 @@ void bsdtun_queue_destroy(struct bsdtun_queue *queue)
 	cancel_work_sync(&queue->sigio);
 	ptr_ring_cleanup(&queue->ring, NULL);
 	kfree(queue);
+}
+
+/**
+ * bsdtun_queue_set_limits - set the byte queue limits of a new interface
+ * @dev: the interface
+ *
+ * Context: ndo_init.
+ */
+void bsdtun_queue_set_limits(struct net_device *dev)
+{
+#ifdef CONFIG_BQL
+	unsigned int i;
+	struct dql *dql;
+
+	for (i = 0; i < dev->num_tx_queues; i++) {
+		dql = &netdev_get_tx_queue(dev, i)->dql;
+		dql->min_limit = QUEUE_LIMIT_MIN;
+		/* Otherwise it holds from the first completion on. */
+		dql->limit = QUEUE_LIMIT_MIN;
+		dql->adj_limit = QUEUE_LIMIT_MIN;
+	}
+#endif
 }
 
 /**
@@ -219,6 +248,9 @@ netdev_tx_t bsdtun_queue_xmit(struct bsdtun_queue *queue,
 
 	trace_bsdtun_enqueue(queue, skb);
 	dev_sw_netstats_tx_add(bt->dev, 1, skb->len);
+	/* Before it can be read: pairs with the barrier in limit_reached(). */
+	if (likely(has_qdisc(txq)))
+		netdev_tx_sent_queue(txq, 1);
 	__ptr_ring_produce(ring, skb);
 	if (unlikely(__ptr_ring_full(ring)) && has_qdisc(txq))
 		stop_while_full(ring, txq);
@@ -251,39 +283,109 @@ static int slots_kept(const struct ptr_ring *ring)
 	return ring->consumer_head - ring->consumer_tail;
 }
 
-static bool tx_may_wake(struct bsdtun_queue *queue)
+/* Of a ring that is full the slot behind the newest packet may still hold one that
+ * was consumed, and freed. Of one that gets its first packet the slot may be seen
+ * before the producer's index.
+ */
+static int packets_in(struct ptr_ring *ring)
 {
-	struct bsdtun_device *bt;
-	bool stopped = false;
+	int packets, newest;
 
-	lockdep_assert_held(&queue->ring.consumer_lock);
+	lockdep_assert_held(&ring->consumer_lock);
+	if (__ptr_ring_empty(ring))
+		return 0;
+	packets = READ_ONCE(ring->producer) - ring->consumer_head;
+	if (packets)
+		return packets > 0 ? packets : packets + ring->size;
+	newest = (ring->consumer_head ?: ring->size) - 1;
+	return slots_kept(ring) || !READ_ONCE(ring->queue[newest]) ? 1 :
+								     ring->size;
+}
+
+/* How many packets the queue's limit is charged with. */
+static unsigned int charged(const struct netdev_queue *txq)
+{
+#ifdef CONFIG_BQL
+	return READ_ONCE(txq->dql.num_queued) - txq->dql.num_completed;
+#else
+	return 0;
+#endif
+}
+
+/* The queue's limit is charged with what is in the ring, and no more. A packet that
+ * is just being put in counts as gone, which lets in another one for the moment. So
+ * do not those that came without a qdisc: an empty ring settles it. With BH disabled,
+ * as the qdisc may be scheduled.
+ */
+static void settle(struct ptr_ring *ring, struct netdev_queue *txq)
+{
+	int gone = charged(txq);
+
+	gone -= packets_in(ring);
+	if (gone > 0)
+		netdev_tx_completed_queue(txq, gone, gone);
+}
+
+static bool tx_may_wake(struct ptr_ring *ring, struct netdev_queue *txq)
+{
 	/* Pairs with the barrier in stop_while_full(). */
 	smp_mb();
-	rcu_read_lock();
-	bt = rcu_dereference(queue->device);
-	if (bt)
-		stopped = netif_tx_queue_stopped(txq_of(bt, queue->index));
-	rcu_read_unlock();
-	if (likely(!stopped))
+	if (likely(!netif_tx_queue_stopped(txq)))
 		return false;
 	/* The producer's index as it was when it stopped, or later. */
 	smp_rmb();
-	return half_free(&queue->ring);
+	return half_free(ring);
 }
 
-/* With BH disabled, so that the qdisc refills the ring at once and not when
- * ksoftirqd gets to run; without our locks, so that nobody waits meanwhile. If
- * the ring is full again by now, the packet goes back to the qdisc.
- */
-static void tx_wake(struct bsdtun_queue *queue)
+/* Asked when the ring is empty: nobody may read again before the queue is started. */
+static bool limit_reached(const struct netdev_queue *txq)
 {
-	struct bsdtun_device *bt;
+	/* The packet that reached the limit came later than the stop. */
+	smp_rmb();
+	return test_bit(__QUEUE_STATE_STACK_XOFF, &txq->state);
+}
 
+static noinline void unlock_and_tell(struct bsdtun_queue *queue, bool gave_back)
+	__releases(&queue->ring.consumer_lock)
+{
+	struct ptr_ring *ring = &queue->ring;
+	struct netdev_queue *txq;
+	struct bsdtun_device *bt;
+	bool wake;
+
+	/* Who takes the interface away purges the ring before it is freed. */
+	bt = rcu_dereference_check(queue->device,
+				   lockdep_is_held(&ring->consumer_lock));
+	txq = bt ? txq_of(bt, queue->index) : NULL;
+	if (!txq || (!gave_back && likely(!limit_reached(txq)))) {
+		spin_unlock(&ring->consumer_lock);
+		return;
+	}
+
+	/* With BH disabled, so that the qdisc refills the ring at once and not
+	 * when ksoftirqd gets to run; without our lock, so that nobody waits
+	 * meanwhile. If the ring is full again by then, the packet goes back.
+	 */
 	local_bh_disable();
-	bt = rcu_dereference_bh(queue->device);
-	if (bt)
-		netif_tx_wake_queue(txq_of(bt, queue->index));
+	settle(ring, txq);
+	wake = tx_may_wake(ring, txq);
+	spin_unlock(&ring->consumer_lock);
+	if (unlikely(wake))
+		netif_tx_wake_queue(txq);
 	local_bh_enable();
+}
+
+/* Unlocks the ring when packets were taken out of it, @gave_back: and slots given
+ * back, and tells the tx queue if there may be something to tell.
+ */
+static __always_inline void unlock_consumed(struct bsdtun_queue *queue,
+					    bool gave_back)
+	__releases(&queue->ring.consumer_lock)
+{
+	if (likely(!gave_back && !__ptr_ring_empty(&queue->ring)))
+		spin_unlock(&queue->ring.consumer_lock);
+	else
+		unlock_and_tell(queue, gave_back);
 }
 
 static bool gone(const struct bsdtun_queue *queue)
@@ -300,7 +402,6 @@ static bool consume_batch(struct bsdtun_queue *queue, struct bsdtun_batch *batch
 	size_t len, room = SIZE_MAX;
 	struct sk_buff *skb;
 	int max, kept, count = 0;
-	bool wake = false;
 
 	spin_lock(&ring->consumer_lock);
 	batch->format = queue->format;
@@ -322,11 +423,7 @@ static bool consume_batch(struct bsdtun_queue *queue, struct bsdtun_batch *batch
 	if (!count && skb)
 		batch->count = -EMSGSIZE;
 	/* The indices alone tell nothing: they may have gone all the way round. */
-	if (slots_kept(ring) != kept + count)
-		wake = tx_may_wake(queue);
-	spin_unlock(&ring->consumer_lock);
-	if (unlikely(wake))
-		tx_wake(queue);
+	unlock_consumed(queue, slots_kept(ring) != kept + count);
 	return batch->count;
 }
 
@@ -342,15 +439,11 @@ struct bsdtun_packet bsdtun_queue_receive(struct bsdtun_queue *queue)
 {
 	struct ptr_ring *ring = &queue->ring;
 	struct bsdtun_packet packet;
-	bool wake;
 
 	spin_lock(&ring->consumer_lock);
 	packet.format = queue->format;
 	packet.skb = packet.format.batch ? NULL : __ptr_ring_consume(ring);
-	wake = packet.skb && !slots_kept(ring) && tx_may_wake(queue);
-	spin_unlock(&ring->consumer_lock);
-	if (unlikely(wake))
-		tx_wake(queue);
+	unlock_consumed(queue, packet.skb && !slots_kept(ring));
 	if (likely(packet.skb))
 		trace_bsdtun_dequeue(queue, packet.skb);
 	return packet;
@@ -480,25 +573,6 @@ bool bsdtun_queue_empty(struct bsdtun_queue *queue)
 	return ptr_ring_empty(&queue->ring);
 }
 
-/* Of a ring that is full the slot behind the newest packet may still hold one that
- * was consumed, and freed. Of one that gets its first packet the slot may be seen
- * before the producer's index.
- */
-static int packets_in(struct ptr_ring *ring)
-{
-	int packets, newest;
-
-	lockdep_assert_held(&ring->consumer_lock);
-	if (__ptr_ring_empty(ring))
-		return 0;
-	packets = READ_ONCE(ring->producer) - ring->consumer_head;
-	if (packets)
-		return packets > 0 ? packets : packets + ring->size;
-	newest = (ring->consumer_head ?: ring->size) - 1;
-	return slots_kept(ring) || !READ_ONCE(ring->queue[newest]) ? 1 :
-								     ring->size;
-}
-
 /**
  * bsdtun_queue_next_len - what the next read would return
  * @queue: the queue
@@ -595,7 +669,10 @@ void bsdtun_queue_purge(struct bsdtun_queue *queue, struct bsdtun_device *bt)
 	__skb_queue_head_init(&packets);
 	spin_lock(&queue->ring.consumer_lock);
 	consume_all(&queue->ring, &packets);
+	local_bh_disable();
+	settle(&queue->ring, txq_of(bt, queue->index));
 	spin_unlock(&queue->ring.consumer_lock);
+	local_bh_enable();
 	purge(bt, &packets);
 }
 
@@ -716,6 +793,7 @@ void bsdtun_queue_put_back(struct bsdtun_queue *queue,
 		while (skb_queue_len(&packets) > ring->size)
 			__skb_queue_tail(&lost, __skb_dequeue_tail(&packets));
 		refill_in_place(ring, ring->size, &packets);
+		settle(ring, txq);
 		__netif_tx_unlock_bh(txq);
 	}
 	spin_unlock(&ring->consumer_lock);
@@ -773,6 +851,7 @@ void bsdtun_queue_set_format(struct bsdtun_queue *queue,
 		__skb_queue_tail(survives(skb, old, format) ? &kept : &lost,
 				 skb);
 	refill_in_place(ring, ring->size, &kept);
+	settle(ring, txq);
 	__netif_tx_unlock_bh(txq);
 	spin_unlock(&ring->consumer_lock);
 

@@ -66,6 +66,7 @@ struct bsdtun_batch {
 struct bsdtun_queue *bsdtun_queue_create(void);
 void bsdtun_queue_destroy(struct bsdtun_queue *queue);
 
+void bsdtun_queue_set_limits(struct net_device *dev);
 int bsdtun_queue_bind(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 		      unsigned int index, enum bsdtun_prefix prefix);
 void bsdtun_queue_unbind(struct bsdtun_queue *queue, struct bsdtun_device *bt);
