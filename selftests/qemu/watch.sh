@@ -40,12 +40,12 @@ guest() {
 		echo "@problem no verdict from the guest; its last words: $(tail -n1 "$log/console")"
 	fi
 	# Of each program the first such line, and what comes after it. KCSAN's reports are
-	# of the whole kernel: those count that name the module.
+	# of the whole kernel: those count that have a function of the module at an end.
 	awk -v alarms="$alarms" '
 		/bsdtun-guest: (begin|end) / { program = $0; sub(/.*bsdtun-guest: /, "", program); seen = 0 }
 		/BUG: KCSAN: / { race = $0; body = ""; next }
 		race && !/==========/ { body = body "\n@detail " $0; next }
-		race { if (body ~ /\[bsdtun\]/ && !seen++) print "@problem " race body; race = ""; next }
+		race { if (race ~ /\[bsdtun\]/ && !seen++) print "@problem " race body; race = ""; next }
 		# Want of memory, which the program "fault" makes and the kernel tells of, with a trace
 		# or without.
 		/bsdtun-guest: / { meant = /begin fault/; trace = 0 }
