@@ -27,10 +27,11 @@
 
 #define RING_SIZE_MAX	32768
 
-/* Below this no limit goes by itself: a reader of batches finds a whole one, even if
- * as many slots as a ring keeps were not given back yet.
- */
-#define QUEUE_LIMIT_MIN	(BSDTUN_FRAME_BATCH + 16)
+/* A reader's progress is told when slots are given back: ptr_ring keeps so many. */
+#define SLOTS_KEPT_MAX	(2 * SMP_CACHE_BYTES / sizeof(void *))
+
+/* Below this no limit goes by itself: a reader of batches always finds a whole one. */
+#define QUEUE_LIMIT_MIN	(BSDTUN_FRAME_BATCH + SLOTS_KEPT_MAX)
 
 static struct netdev_queue *txq_of(struct bsdtun_device *bt, unsigned int index)
 {
@@ -294,6 +295,8 @@ static int packets_in(struct ptr_ring *ring)
 	lockdep_assert_held(&ring->consumer_lock);
 	if (__ptr_ring_empty(ring))
 		return 0;
+	/* The producer's index as it was when the oldest packet came, or later. */
+	smp_rmb();
 	packets = READ_ONCE(ring->producer) - ring->consumer_head;
 	if (packets)
 		return packets > 0 ? packets : packets + ring->size;
@@ -312,18 +315,31 @@ static unsigned int charged(const struct netdev_queue *txq)
 #endif
 }
 
-/* The queue's limit is charged with what is in the ring, and no more. A packet that
- * is just being put in counts as gone, which lets in another one for the moment. So
- * do not those that came without a qdisc: an empty ring settles it. With BH disabled,
- * as the qdisc may be scheduled.
+/* The queue's limit is charged with what is in the ring, and no more. Those that are
+ * just being put in count as gone, which lets in so many more for the moment. Without
+ * a qdisc there is nothing to limit.
  */
 static void settle(struct ptr_ring *ring, struct netdev_queue *txq)
 {
 	int gone = charged(txq);
 
-	gone -= packets_in(ring);
+	lockdep_assert_held(&ring->consumer_lock);
+	if (has_qdisc(txq))
+		gone -= packets_in(ring);
 	if (gone > 0)
 		netdev_tx_completed_queue(txq, gone, gone);
+}
+
+/* The qdisc may be scheduled, and runs when BH are enabled: without our lock, so that
+ * nobody waits meanwhile, and not only when ksoftirqd gets to run.
+ */
+static void settle_and_unlock(struct ptr_ring *ring, struct netdev_queue *txq)
+	__releases(&ring->consumer_lock)
+{
+	local_bh_disable();
+	settle(ring, txq);
+	spin_unlock(&ring->consumer_lock);
+	local_bh_enable();
 }
 
 static bool tx_may_wake(struct ptr_ring *ring, struct netdev_queue *txq)
@@ -353,7 +369,9 @@ static noinline void unlock_and_tell(struct bsdtun_queue *queue, bool gave_back)
 	struct bsdtun_device *bt;
 	bool wake;
 
-	/* Who takes the interface away purges the ring before it is freed. */
+	/* Who takes the interface away purges the ring before it is freed, and waits
+	 * for those with BH disabled.
+	 */
 	bt = rcu_dereference_check(queue->device,
 				   lockdep_is_held(&ring->consumer_lock));
 	txq = bt ? txq_of(bt, queue->index) : NULL;
@@ -362,9 +380,8 @@ static noinline void unlock_and_tell(struct bsdtun_queue *queue, bool gave_back)
 		return;
 	}
 
-	/* With BH disabled, so that the qdisc refills the ring at once and not
-	 * when ksoftirqd gets to run; without our lock, so that nobody waits
-	 * meanwhile. If the ring is full again by then, the packet goes back.
+	/* As settle_and_unlock(). If the ring is full again when the qdisc runs, the
+	 * packet goes back to it.
 	 */
 	local_bh_disable();
 	settle(ring, txq);
@@ -669,10 +686,7 @@ void bsdtun_queue_purge(struct bsdtun_queue *queue, struct bsdtun_device *bt)
 	__skb_queue_head_init(&packets);
 	spin_lock(&queue->ring.consumer_lock);
 	consume_all(&queue->ring, &packets);
-	local_bh_disable();
-	settle(&queue->ring, txq_of(bt, queue->index));
-	spin_unlock(&queue->ring.consumer_lock);
-	local_bh_enable();
+	settle_and_unlock(&queue->ring, txq_of(bt, queue->index));
 	purge(bt, &packets);
 }
 
@@ -793,15 +807,12 @@ void bsdtun_queue_put_back(struct bsdtun_queue *queue,
 		while (skb_queue_len(&packets) > ring->size)
 			__skb_queue_tail(&lost, __skb_dequeue_tail(&packets));
 		refill_in_place(ring, ring->size, &packets);
-		settle(ring, txq);
 		__netif_tx_unlock_bh(txq);
-	}
-	spin_unlock(&ring->consumer_lock);
-
-	if (bt) {
+		settle_and_unlock(ring, txq);
 		purge(bt, &lost);
 		netif_tx_wake_queue(txq);
 	} else {
+		spin_unlock(&ring->consumer_lock);
 		for (i = first; i < batch->count; i++)
 			kfree_skb_reason(batch->skbs[i],
 					 SKB_DROP_REASON_DEV_READY);
@@ -851,9 +862,8 @@ void bsdtun_queue_set_format(struct bsdtun_queue *queue,
 		__skb_queue_tail(survives(skb, old, format) ? &kept : &lost,
 				 skb);
 	refill_in_place(ring, ring->size, &kept);
-	settle(ring, txq);
 	__netif_tx_unlock_bh(txq);
-	spin_unlock(&ring->consumer_lock);
+	settle_and_unlock(ring, txq);
 
 	purge(bt, &lost);
 	netif_tx_wake_queue(txq);
