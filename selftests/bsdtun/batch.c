@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/ip.h>
+#include <linux/userfaultfd.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -342,6 +345,57 @@ TEST_F(batch, fault_in_the_first_is_EFAULT)
 	EXPECT_EQ(1, counter(DEV, "tx_dropped_fault"));
 	ASSERT_EQ(2 * (ssize_t)FRAME, read(self->fd, self->buf, sizeof(self->buf)));
 	EXPECT_EQ(1, number_at(self, 0, 0));
+}
+
+/* Answers for a page: takes the interface down, then the page away. */
+struct pager {
+	int fd;
+	void *page;
+	bool asked;
+};
+
+static void *answer(void *arg)
+{
+	struct pager *pager = arg;
+	struct pollfd pfd = { .fd = pager->fd, .events = POLLIN };
+
+	pager->asked = poll(&pfd, 1, PATIENCE) == 1 && !link_down(DEV);
+	munmap(pager->page, getpagesize());
+	close(pager->fd);
+	return NULL;
+}
+
+TEST_F(batch, what_comes_back_while_the_interface_is_down_is_dropped)
+{
+	struct uffdio_register missing = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_api api = { .api = UFFD_API };
+	struct pager pager;
+	size_t size = getpagesize();
+	unsigned char *pages;
+	pthread_t thread;
+	ssize_t len;
+
+	pages = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, pages);
+	memset(pages, 0, size);
+	pager.page = pages + size;
+	missing.range.start = (uintptr_t)pager.page;
+	missing.range.len = size;
+	pager.fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	ASSERT_LE(0, pager.fd);
+	ASSERT_EQ(0, ioctl(pager.fd, UFFDIO_API, &api));
+	ASSERT_EQ(0, ioctl(pager.fd, UFFDIO_REGISTER, &missing));
+
+	send_numbers(self->sock, 0, 6);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, answer, &pager));
+	len = read(self->fd, pages + size - (2 * FRAME + 20), 16 * FRAME);
+	EXPECT_EQ(2 * (ssize_t)FRAME, len);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_TRUE(pager.asked);
+	EXPECT_EQ(-1, read(self->fd, self->buf, sizeof(self->buf)));
+	EXPECT_EQ(EAGAIN, errno);
+	EXPECT_EQ(1, counter(DEV, "tx_dropped_fault"));
+	EXPECT_EQ(3, counter(DEV, "tx_dropped_purged"));
 }
 
 static ssize_t read_little(int fd, void *buf, size_t len)
