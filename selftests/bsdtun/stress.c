@@ -1442,6 +1442,18 @@ static long write_attribute(void)
 	return ret;
 }
 
+static long write_queue_limit(void)
+{
+	static const char *const names[] = { "limit", "limit_min", "limit_max", "hold_time" };
+	static const char *const values[] = { "0", "1", "80", "1000", "max" };
+	char name[IFNAMSIZ], path[128];
+
+	pick_link(name);
+	snprintf(path, sizeof(path), "/sys/class/net/%s/queues/tx-0/byte_queue_limits/%s", name,
+		 names[pick(ARRAY_SIZE(names))]);
+	return file_write(path, values[pick(ARRAY_SIZE(values))]);
+}
+
 static long write_parameter(void)
 {
 	char value[8];
@@ -1492,6 +1504,8 @@ static struct op sysfs_ops[] = {
 	{ .name = "read of an attribute", .run = read_attribute, .allowed = { ENOENT, ENODEV } },
 	{ .name = "write of an attribute", .run = write_attribute,
 	  .allowed = { ENOENT, ENODEV, EACCES, EBUSY, EINVAL, ERANGE } },
+	{ .name = "write of a queue's limit", .run = write_queue_limit,
+	  .allowed = { ENOENT, ENODEV, EINVAL } },
 	{ .name = "write of a parameter", .run = write_parameter, .allowed = { EINVAL } },
 	{ .name = "read of a parameter", .run = read_parameters },
 	{ .name = "load of the loaded module", .run = load_again, .wanted = EEXIST,

@@ -13,7 +13,7 @@ usual_words='mitigations=off slab_nomerge no_timer_check clocksource=hpet tsc=un
 alarms='WARNING:|BUG[: ]|Oops|invalid opcode|general protection|Kernel panic|Call Trace:'
 alarms+='|rcu: INFO:|stall on CPU|soft lockup|hard LOCKUP|blocked for more than'
 alarms+='|possible (circular|recursive) locking|inconsistent lock state|suspicious RCU usage'
-alarms+='|KASAN|UBSAN|ODEBUG|new suspected memory leaks|corruption|refcount_t:|ref_tracker:'
+alarms+='|kmemleak: .*disabled|KASAN|UBSAN|ODEBUG|new suspected memory leaks|corruption|refcount_t:|ref_tracker:'
 alarms+='|unregister_netdevice: waiting|NETDEV WATCHDOG|sleeping function|scheduling while atomic'
 
 # Run the guest: what it says, as it says it, then what went wrong with the guest as a
@@ -42,10 +42,11 @@ guest() {
 	# Of each program the first such line, and what comes after it. KCSAN's reports are
 	# of the whole kernel: those count that have a function of the module at an end.
 	awk -v alarms="$alarms" '
+		function tell_race() { if (race ~ /\[bsdtun\]/ && !seen++) print "@problem " race body; race = "" }
 		/bsdtun-guest: (begin|end) / { program = $0; sub(/.*bsdtun-guest: /, "", program); seen = 0 }
 		/BUG: KCSAN: / { race = $0; body = ""; next }
-		race && !/==========/ { body = body "\n@detail " $0; next }
-		race { if (race ~ /\[bsdtun\]/ && !seen++) print "@problem " race body; race = ""; next }
+		race && !/==========/ && $0 !~ alarms { body = body "\n@detail " $0; next }
+		race { tell_race() }
 		# Want of memory, which the program "fault" makes and the kernel tells of, with a trace
 		# or without.
 		/bsdtun-guest: / { meant = /begin fault/; trace = 0 }
@@ -53,7 +54,8 @@ guest() {
 		meant && /vmalloc error: |page allocation failure: / { trace = 8 }
 		trace-- > 0 && /Call Trace:/ { trace = 0; next }
 		$0 ~ alarms && !seen++ { print "@problem kernel log, after \"" program "\": " $0; more = 15; next }
-		more-- > 0 { print "@detail " $0 }' "$log/console"
+		more-- > 0 { print "@detail " $0 }
+		END { tell_race() }' "$log/console"
 	echo "@verdict $(<"$log/verdict")"
 }
 

@@ -16,8 +16,8 @@ struct bsdtun_device;
  * struct bsdtun_queue - an open file, and what the stack has sent to it
  * @ring: the packets. Producers hold the xmit lock of the device's tx queue
  *	@index in place of the ring's producer_lock; consumers hold its
- *	consumer_lock, always in process context and with BH enabled. Who needs
- *	both takes the consumer_lock first.
+ *	consumer_lock, which is taken in process context and with BH enabled,
+ *	and before the other by who needs both.
  * @format: what precedes each packet; changes under both locks
  * @wait: readers, pollers
  * @fasync: who wants SIGIO
