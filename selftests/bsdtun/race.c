@@ -252,20 +252,28 @@ static void read_round(struct shared *shared)
 	line_up(shared);
 }
 
-TEST_F(race, reader_against_delete)
+/* Deletes the interface that the other has open, round after round. If it sleeps:
+ * now before that, now meanwhile.
+ */
+static void delete_rounds(struct __test_metadata *_metadata, struct shared *shared,
+			  pid_t rival, bool sleeps)
 {
 	int i;
 
-	self->rival = rival_start(self->shared, read_round);
 	for (i = 0; i < ROUNDS; i++) {
-		line_up(self->shared);
-		/* Now before it sleeps, now while it does. */
-		if (i % 2)
-			wait_asleep(self->rival);
+		line_up(shared);
+		if (sleeps && i % 2)
+			wait_asleep(rival);
 		ASSERT_EQ(0, link_del(DEV)) TH_LOG("round %d", i);
-		line_up(self->shared);
-		ASSERT_EQ(-EIO, self->shared->result) TH_LOG("round %d", i);
+		line_up(shared);
+		ASSERT_EQ(-EIO, shared->result) TH_LOG("round %d", i);
 	}
+}
+
+TEST_F(race, reader_against_delete)
+{
+	self->rival = rival_start(self->shared, read_round);
+	delete_rounds(_metadata, self->shared, self->rival, true);
 }
 
 /* Opens, says so, writes until that fails, tells how. */
@@ -286,15 +294,8 @@ static void write_round(struct shared *shared)
 
 TEST_F(race, writer_against_delete)
 {
-	int i;
-
 	self->rival = rival_start(self->shared, write_round);
-	for (i = 0; i < ROUNDS; i++) {
-		line_up(self->shared);
-		ASSERT_EQ(0, link_del(DEV)) TH_LOG("round %d", i);
-		line_up(self->shared);
-		ASSERT_EQ(-EIO, self->shared->result) TH_LOG("round %d", i);
-	}
+	delete_rounds(_metadata, self->shared, self->rival, false);
 }
 
 /* Sends through the interface whenever there is one. */

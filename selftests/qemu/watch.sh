@@ -44,7 +44,7 @@ guest() {
 	awk -v alarms="$alarms" '
 		function tell_race() { if (race ~ /\[bsdtun\]/ && !seen++) print "@problem " race body; race = "" }
 		/bsdtun-guest: (begin|end) / { program = $0; sub(/.*bsdtun-guest: /, "", program); seen = 0 }
-		/BUG: KCSAN: / { race = $0; body = ""; next }
+		/BUG: KCSAN: / { tell_race(); race = $0; body = ""; next }
 		race && !/==========/ && $0 !~ alarms { body = body "\n@detail " $0; next }
 		race { tell_race() }
 		# Want of memory, which the program "fault" makes and the kernel tells of, with a trace

@@ -330,15 +330,19 @@ static void settle(struct ptr_ring *ring, struct netdev_queue *txq)
 		netdev_tx_completed_queue(txq, gone, gone);
 }
 
-/* The qdisc may be scheduled, and runs when BH are enabled: without our lock, so that
- * nobody waits meanwhile, and not only when ksoftirqd gets to run.
+/* Either may schedule the qdisc, which runs when BH are enabled: without our lock, so
+ * that nobody waits meanwhile, and not only when ksoftirqd gets to run. If the ring is
+ * full again by then, the packet goes back to it.
  */
-static void settle_and_unlock(struct ptr_ring *ring, struct netdev_queue *txq)
+static void settle_and_unlock(struct ptr_ring *ring, struct netdev_queue *txq,
+			      bool wake)
 	__releases(&ring->consumer_lock)
 {
 	local_bh_disable();
 	settle(ring, txq);
 	spin_unlock(&ring->consumer_lock);
+	if (wake)
+		netif_tx_wake_queue(txq);
 	local_bh_enable();
 }
 
@@ -367,7 +371,6 @@ static noinline void unlock_and_tell(struct bsdtun_queue *queue, bool gave_back)
 	struct ptr_ring *ring = &queue->ring;
 	struct netdev_queue *txq;
 	struct bsdtun_device *bt;
-	bool wake;
 
 	/* Who takes the interface away purges the ring before it is freed, and waits
 	 * for those with BH disabled.
@@ -375,21 +378,10 @@ static noinline void unlock_and_tell(struct bsdtun_queue *queue, bool gave_back)
 	bt = rcu_dereference_check(queue->device,
 				   lockdep_is_held(&ring->consumer_lock));
 	txq = bt ? txq_of(bt, queue->index) : NULL;
-	if (!txq || (!gave_back && likely(!limit_reached(txq)))) {
+	if (txq && (gave_back || unlikely(limit_reached(txq))))
+		settle_and_unlock(ring, txq, tx_may_wake(ring, txq));
+	else
 		spin_unlock(&ring->consumer_lock);
-		return;
-	}
-
-	/* As settle_and_unlock(). If the ring is full again when the qdisc runs, the
-	 * packet goes back to it.
-	 */
-	local_bh_disable();
-	settle(ring, txq);
-	wake = tx_may_wake(ring, txq);
-	spin_unlock(&ring->consumer_lock);
-	if (unlikely(wake))
-		netif_tx_wake_queue(txq);
-	local_bh_enable();
 }
 
 /* Unlocks the ring when packets were taken out of it, @gave_back: and slots given
@@ -686,7 +678,7 @@ void bsdtun_queue_purge(struct bsdtun_queue *queue, struct bsdtun_device *bt)
 	__skb_queue_head_init(&packets);
 	spin_lock(&queue->ring.consumer_lock);
 	consume_all(&queue->ring, &packets);
-	settle_and_unlock(&queue->ring, txq_of(bt, queue->index));
+	settle_and_unlock(&queue->ring, txq_of(bt, queue->index), false);
 	purge(bt, &packets);
 }
 
@@ -808,9 +800,8 @@ void bsdtun_queue_put_back(struct bsdtun_queue *queue,
 			__skb_queue_tail(&lost, __skb_dequeue_tail(&packets));
 		refill_in_place(ring, ring->size, &packets);
 		__netif_tx_unlock_bh(txq);
-		settle_and_unlock(ring, txq);
+		settle_and_unlock(ring, txq, true);
 		purge(bt, &lost);
-		netif_tx_wake_queue(txq);
 	} else {
 		spin_unlock(&ring->consumer_lock);
 		for (i = first; i < batch->count; i++)
@@ -863,8 +854,7 @@ void bsdtun_queue_set_format(struct bsdtun_queue *queue,
 				 skb);
 	refill_in_place(ring, ring->size, &kept);
 	__netif_tx_unlock_bh(txq);
-	settle_and_unlock(ring, txq);
+	settle_and_unlock(ring, txq, true);
 
 	purge(bt, &lost);
-	netif_tx_wake_queue(txq);
 }
