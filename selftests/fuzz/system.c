@@ -31,6 +31,11 @@ static const char *const text_words[] = {
 };
 
 WORDS(text);
+static const char *const limit_words[] = {
+	"limit", "limit_max", "limit_min", "hold_time", "inflight", NULL
+};
+
+WORDS(limit);
 static const char *const direction_words[] = {
 	"get", "put", NULL
 };
@@ -89,6 +94,18 @@ static long op_sysfs(const struct call *call)
 		 attribute_words[call->arg[1]]);
 	if (call->arg[2])
 		return file_put(path, call, text_words[call->arg[3]]);
+	return file_get(path);
+}
+
+/* Of the byte queue limits of a transmit queue. */
+static long op_limit(const struct call *call)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/tmp/sys/class/net/%s/queues/tx-%u/byte_queue_limits/%s",
+		 dev_name(call, 0), call->arg[1], limit_words[call->arg[2]]);
+	if (call->arg[3])
+		return file_put(path, call, text_words[call->arg[4]]);
 	return file_get(path);
 }
 
@@ -251,6 +268,7 @@ static long op_sleep(const struct call *call)
 
 const struct op system_ops[] = {
 	{ "sysfs", 8, true, op_sysfs, file_errnos, { &dev, &attribute, &direction, &text } },
+	{ "limit", 3, true, op_limit, file_errnos, { &dev, &two, &limit, &direction, &text } },
 	{ "ethtool", 4, false, op_ethtool, ethtool_errnos, { &dev, &ethtool_how, &number } },
 	{ "param", 2, true, op_param, file_errnos, { &parameter, &direction, &parameter_value } },
 	{ "user", 2, false, op_user, user_errnos, { &user } },

@@ -402,6 +402,15 @@ static bool gone(const struct bsdtun_queue *queue)
 	return !rcu_access_pointer(queue->device);
 }
 
+/* As __ptr_ring_peek(), which asks each time whether the ring has slots: the ring of
+ * an open file has.
+ */
+static struct sk_buff *oldest_packet(const struct ptr_ring *ring)
+{
+	lockdep_assert_held(&ring->consumer_lock);
+	return READ_ONCE(ring->queue[ring->consumer_head]);
+}
+
 /* Takes as many packets as fit, or if it is no batch that is to be read, one.
  * Returns whether there is anything to tell the reader.
  */
@@ -420,7 +429,7 @@ static bool consume_batch(struct bsdtun_queue *queue, struct bsdtun_batch *batch
 		room = batch->room;
 	}
 	kept = slots_kept(ring);
-	while (count < max && (skb = __ptr_ring_peek(ring))) {
+	while (count < max && (skb = oldest_packet(ring))) {
 		len = bsdtun_frame_len(skb, batch->format);
 		if (len > room)
 			break;
