@@ -1783,18 +1783,20 @@ static void add_and_delete(void)
 TEST_F(checklist, bug_abba_misc_mtx_and_rtnl)
 {
 	pid_t opener, adder;
+	int i, unloads = 0;
 	char units[16];
-	int i;
 
 	close(self->fd);
 	opener = rival_start(open_and_close);
 	adder = rival_start(add_and_delete);
-	for (i = 0; i < 5; i++) {
-		snprintf(units, sizeof(units), "%d", 9 + i);
+	for (i = 0; unloads < 3; i++) {
+		snprintf(units, sizeof(units), "%d", 9 + i % 100);
 		EXPECT_EQ(0, file_write("/sys/module/bsdtun/parameters/units", units));
 		/* Refused when a file is open at that moment */
 		if (system("modprobe -rq bsdtun"))
 			usleep(1000);
+		else
+			unloads++;
 		ASSERT_EQ(0, system("modprobe bsdtun"));
 	}
 	rival_stop(opener);

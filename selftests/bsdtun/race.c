@@ -23,6 +23,11 @@
 #define OPENS		1000
 #define ROUNDS		10
 
+/* Of a batch; a frame is a multiple of 8 bytes. */
+#define SEGMENTS	16
+#define SEGMENT		472
+#define FRAME		(sizeof(struct tun_batch_hdr) + 40 + SEGMENT)
+
 /* What two processes share: how many have come to the line from which both
  * start, and what the second one reports of a round.
  */
@@ -30,6 +35,7 @@ struct shared {
 	atomic_uint arrivals;
 	int result;
 	char name[IFNAMSIZ];
+	atomic_uint rounds;
 	atomic_bool over;
 };
 
@@ -298,6 +304,36 @@ TEST_F(race, writer_against_delete)
 	delete_rounds(_metadata, self->shared, self->rival, false);
 }
 
+/* Likewise, of segments that GRO keeps and softirqs deliver. */
+static void write_batch_round(struct shared *shared)
+{
+	static struct tun_batch_hdr batch[2048];
+	int fd = unit_open(0, O_RDWR), i, on = 1;
+	struct tun_batch_hdr *header = batch;
+	const size_t len = SEGMENTS * FRAME;
+
+	for (i = 0; i < SEGMENTS; i++) {
+		header->len = build_tcp(header + 1, 1 + i * SEGMENT, SEGMENT);
+		header += FRAME / sizeof(*header);
+	}
+	ioctl(fd, TUNSBATCH, &on);
+	link_up(DEV);
+	line_up(shared);
+	while (write(fd, batch, len) == (ssize_t)len)
+		;
+	/* Of the last one some frames may have been taken. */
+	write(fd, batch, len);
+	shared->result = -errno;
+	close(fd);
+	line_up(shared);
+}
+
+TEST_F(race, writer_of_batches_against_delete)
+{
+	self->rival = rival_start(self->shared, write_batch_round);
+	delete_rounds(_metadata, self->shared, self->rival, false);
+}
+
 /* Sends through the interface whenever there is one. */
 static void send_without_end(void)
 {
@@ -322,6 +358,7 @@ static void file_round(struct shared *shared)
 	for (i = 0; i < 20; i++)
 		read_number(fd, AF_WORD);
 	close(fd);
+	shared->rounds++;
 	if (shared->over)
 		_exit(0);
 }
@@ -329,8 +366,9 @@ static void file_round(struct shared *shared)
 TEST_F(race, open_read_and_close_against_senders_and_the_link)
 {
 	static const char *const qdiscs[] = { "pfifo", "fq_codel", "noqueue" };
+	int done[5] = { 0 }, least = 0, fd, sock, i;
 	pid_t senders[2];
-	int fd, sock, i;
+	size_t kind;
 
 	for (i = 0; i < 2; i++) {
 		senders[i] = fork();
@@ -341,14 +379,21 @@ TEST_F(race, open_read_and_close_against_senders_and_the_link)
 		send_without_end();
 	}
 	self->rival = rival_start(self->shared, file_round);
-	for (i = 0; i < ROUNDS; i++) {
-		link_set_txqlen(DEV, 1 + i % 5);
-		qdisc_set(DEV, qdiscs[i % 3], 3);
-		link_up(DEV);
+	/* Until both sides have had their way; while the other has the file closed and
+	 * the interface is gone, nothing can be done with it.
+	 */
+	for (i = 0; self->shared->rounds < ROUNDS || least < ROUNDS; i++) {
+		done[0] += !link_set_txqlen(DEV, 1 + i % 5);
+		done[1] += !qdisc_set(DEV, qdiscs[i % 3], 3);
+		done[2] += !link_up(DEV);
 		if (i % 3 == 0)
-			link_down(DEV);
+			done[3] += !link_down(DEV);
 		if (i % 5 == 0)
-			link_del(DEV);
+			done[4] += !link_del(DEV);
+		least = done[0];
+		for (kind = 1; kind < ARRAY_SIZE(done); kind++)
+			if (done[kind] < least)
+				least = done[kind];
 	}
 	self->shared->over = true;
 	ASSERT_EQ(self->rival, waitpid(self->rival, NULL, 0));

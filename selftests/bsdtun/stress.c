@@ -34,15 +34,18 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/select.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include <linux/bsdtun.h>
+#include <linux/virtio_net.h>
 
 #include "kselftest.h"
 #include "util.h"
@@ -50,6 +53,7 @@
 #define UNITS		3	/* that all share */
 #define COURIER_UNIT	4
 #define COURIER_DEV	"bsdtun4"
+#define COURIER_SYS	"/run/courier-sys/"	/* sysfs of its network namespace */
 #define FILES		6	/* that all share */
 #define NAMESPACES	3	/* of which the first stays */
 
@@ -501,6 +505,84 @@ static long write_vector(void)
 	return result(writev(me->fd, iov, ARRAY_SIZE(iov)));
 }
 
+/* What stands before each packet that is written to the file. */
+struct framing {
+	int batch;
+	int vnet;		/* bytes of a struct virtio_net_hdr */
+	size_t header;		/* bytes of that or of a struct tun_hdr */
+	int af;
+};
+
+static long ask_framing(struct framing *framing)
+{
+	struct tun_capabilities capabilities;
+
+	if (ioctl(me->fd, TUNGBATCH, &framing->batch) ||
+	    ioctl(me->fd, TUNGVNETHDR, &framing->vnet) ||
+	    ioctl(me->fd, TUNGIFHEAD, &framing->af))
+		return -errno;
+	framing->header = framing->vnet;
+	if (!ioctl(me->fd, TUNGCAP, &capabilities))
+		framing->header = sizeof(struct tun_hdr);
+	return 0;
+}
+
+/* Segments of one connection, which GRO joins, or, with a header that tells so, of one
+ * super-packet; other packets among them.
+ */
+static size_t build_frame(const struct framing *framing, unsigned char *at, unsigned int segment)
+{
+	int super = framing->vnet && one_in(2), family = super ? AF_INET : pick_family();
+	struct virtio_net_hdr header = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.hdr_len = 40, .gso_size = 500, .csum_start = 20, .csum_offset = 16,
+	};
+	size_t len = framing->header;
+	uint32_t af;
+
+	memset(at, 0, len);
+	if (super)
+		memcpy(at, &header, sizeof(header));
+	if (framing->af) {
+		af = htonl(super ? AF_INET : (uint32_t)family);
+		memcpy(at + len, &af, sizeof(af));
+		len += sizeof(af);
+	}
+	if (super || (family == AF_INET && !one_in(4)))
+		return len + build_tcp(at + len, 1 + segment * 1400, 1400);
+	return len + build_echo(family, at + len, pick(1400));
+}
+
+/* Sets one kind of framing, and writes in whatever framing the file has by then. */
+static long write_framed(void)
+{
+	static unsigned char frames[65536];
+	int value = current_op()->request == TUNSVNETHDR ? 10 + 2 * pick(2) :
+		    current_op()->request == TUNSCAP ? BSDTUN_IFCAPS : 1;
+	struct framing framing;
+	size_t len, at = 0;
+	unsigned int i, count;
+	long ret;
+
+	ret = result(ioctl(me->fd, current_op()->request, &value)) ?: ask_framing(&framing);
+	if (ret)
+		return ret;
+	count = framing.batch ? 1 + pick(40) : 1;
+	for (i = 0; i < count; i++) {
+		struct tun_batch_hdr *batch = (void *)(frames + at);
+		size_t head = framing.batch ? sizeof(*batch) : 0;
+
+		len = build_frame(&framing, frames + at + head, i);
+		if (head)
+			*batch = (struct tun_batch_hdr){ .len = len };
+		at += head + len;
+		if (i + 1 < count)
+			at = (at + TUN_BATCH_ALIGN - 1) & ~(TUN_BATCH_ALIGN - 1UL);
+	}
+	return result(write(me->fd, frames, at));
+}
+
 static long write_noise(void)
 {
 	size_t len = 1 + pick(one_in(8) ? TUNMRU : 200), i;
@@ -530,6 +612,14 @@ static struct op write_ops[] = {
 	  .allowed = { EIO, EAFNOSUPPORT, EINVAL, ENOBUFS } },
 	{ .name = "writev", .run = write_vector, .on_file = true,
 	  .allowed = { EIO, EAFNOSUPPORT, EINVAL, ENOBUFS } },
+	{ .name = "write of a batch", .run = write_framed, .request = TUNSBATCH, .on_file = true,
+	  .allowed = { EIO, EAFNOSUPPORT, EINVAL, ENOBUFS, ENODEV } },
+	{ .name = "write with a virtio_net_hdr", .run = write_framed, .request = TUNSVNETHDR,
+	  .on_file = true, .allowed = { EIO, EAFNOSUPPORT, EINVAL, ENOBUFS, ENODEV } },
+	{ .name = "write with a tun_hdr", .run = write_framed, .request = TUNSCAP, .on_file = true,
+	  .allowed = { EIO, EAFNOSUPPORT, EINVAL, ENOBUFS, ENODEV } },
+	{ .name = "write with an AF word", .run = write_framed, .request = TUNSIFHEAD,
+	  .on_file = true, .allowed = { EIO, EAFNOSUPPORT, EINVAL, ENOBUFS, ENODEV } },
 	{ .name = "write of noise", .run = write_noise, .on_file = true,
 	  .allowed = { EIO, EAFNOSUPPORT, EINVAL, ENOBUFS } },
 	/* As a batch it makes no sense. */
@@ -1848,7 +1938,7 @@ static bool await_delivery(unsigned int calm)
 /* What a disturbance has lost is sent again, with none. */
 static long courier_send(void)
 {
-	unsigned int count = 1 + pick(64), arrivals, calm, attempt;
+	unsigned int count = 1 + pick(one_in(4) ? 250 : 64), arrivals, calm, attempt;
 	bool delivered;
 
 	for (attempt = 0; attempt < 2; attempt++) {
@@ -1951,9 +2041,23 @@ static long courier_txqlen(void)
 
 	if (!disturb())
 		return SKIPPED;
-	ret = link_set_txqlen(COURIER_DEV, 1 + pick(40));
+	ret = link_set_txqlen(COURIER_DEV, 1 + pick(one_in(2) ? 40 : 300));
 	courier.disturbed++;
 	return ret;
+}
+
+/* They hold from the next time on that the reader settles. */
+static long courier_limit(void)
+{
+	static const char *const values[] = { "0", "1", "7", "30", "80", "200", "max" };
+
+	if (one_in(2))
+		return file_write(COURIER_SYS "class/net/" COURIER_DEV
+				  "/queues/tx-0/byte_queue_limits/limit_min",
+				  values[pick(ARRAY_SIZE(values) - 2)]);
+	return file_write(COURIER_SYS "class/net/" COURIER_DEV
+			  "/queues/tx-0/byte_queue_limits/limit_max",
+			  values[pick(ARRAY_SIZE(values))]);
 }
 
 static long courier_down(void)
@@ -1988,6 +2092,7 @@ static struct op courier_tuner_ops[] = {
 	{ .name = "TUNSLMODE", .run = ioctl_int, .request = TUNSLMODE, .on_file = true },
 	{ .name = "FIONREAD", .run = ioctl_int, .request = FIONREAD, .on_file = true },
 	{ .name = "txqueuelen", .run = courier_txqlen, .on_file = true },
+	{ .name = "queue limits", .run = courier_limit, .on_file = true },
 	{ .name = "down and up", .run = courier_down, .on_file = true },
 	{ .name = NULL },
 };
@@ -2098,7 +2203,7 @@ static void module_step(void)
 static struct kind kinds[] = {
 	{ .name = "open and close", .threads = 2, .ops = file_ops },
 	{ .name = "read", .threads = 2, .ops = read_ops },
-	{ .name = "write", .threads = 1, .ops = write_ops },
+	{ .name = "write", .threads = 1, .ops = write_ops },	/* one: its buffer is static */
 	{ .name = "poll and select", .threads = 1, .ops = poll_ops },
 	{ .name = "epoll", .threads = 1, .ops = epoll_ops, .shut = watch_shut },
 	{ .name = "io_uring", .threads = 1, .ops = uring_ops, .shut = ring_shut },
@@ -2338,6 +2443,10 @@ static void set_up(void)
 	file_write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "0");
 	file_write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0");
 	sysfs_mount();
+	if (setns(courier.netns, CLONE_NEWNET) || (mkdir(COURIER_SYS, 0755) && errno != EEXIST) ||
+	    mount("sysfs", COURIER_SYS, "sysfs", 0, NULL) ||
+	    setns(namespaces.fd[0], CLONE_NEWNET))
+		ksft_exit_fail_perror(COURIER_SYS);
 	for (i = 0; i < FILES; i++)
 		files.fd[i] = -1;
 	bad_pointer = mmap(NULL, ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
