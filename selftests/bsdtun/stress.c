@@ -554,6 +554,17 @@ static size_t build_frame(const struct framing *framing, unsigned char *at, unsi
 	return len + build_echo(family, at + len, pick(1400));
 }
 
+/* Noise passes for a packet only where nothing is to precede it. */
+static void end_framing(void)
+{
+	int off = 0;
+
+	ioctl(me->fd, TUNSBATCH, &off);
+	ioctl(me->fd, TUNSVNETHDR, &off);
+	ioctl(me->fd, TUNDCAP);
+	ioctl(me->fd, TUNSIFHEAD, &off);
+}
+
 /* Sets one kind of framing, and writes in whatever framing the file has by then. */
 static long write_framed(void)
 {
@@ -580,7 +591,10 @@ static long write_framed(void)
 		if (i + 1 < count)
 			at = (at + TUN_BATCH_ALIGN - 1) & ~(TUN_BATCH_ALIGN - 1UL);
 	}
-	return result(write(me->fd, frames, at));
+	ret = result(write(me->fd, frames, at));
+	if (one_in(2))
+		end_framing();
+	return ret;
 }
 
 static long write_noise(void)
