@@ -6,7 +6,9 @@
  * as it was, and works when it is made once more.
  *
  * The kernel counts copies from and to the caller's memory as allocations; one
- * that fails is EFAULT.
+ * that fails is EFAULT. What fail_function could make fail besides (functions that
+ * say so, in /sys/kernel/debug/error_injection/list) are system calls, and nothing
+ * that the driver calls but the doors to slabs and pages, which fail anyway.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
