@@ -116,13 +116,13 @@ static void make_call(const struct call *call)
 	long ret;
 
 	if (call->fail) {
-		shared->failing = true;
+		shared->failing++;
 		fail_nth(call->fail);
 	}
 	ret = op->run(call);
 	if (call->fail) {
 		fail_nth(0);
-		shared->failing = false;
+		shared->failing--;
 	}
 	/* Errors are features too: of each op, and of what its second argument says. */
 	if (ret < 0)

@@ -12,6 +12,7 @@
 #ifndef BSDTUN_FUZZ_H
 #define BSDTUN_FUZZ_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,7 +75,7 @@ bool program_parse(const char *text, struct program *program);
 /* What the process that runs a program and the one that watches it share. */
 struct shared {
 	char finding[512];		/* empty: none */
-	bool failing;			/* something is made to fail right now */
+	atomic_uint failing;		/* threads that something is made to fail for right now */
 	bool reloaded;			/* the module is not as it was */
 	bool strayed;			/* there is a namespace that nobody waits for */
 	unsigned long text;		/* where the module is */

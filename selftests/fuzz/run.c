@@ -405,7 +405,7 @@ void run_program(const struct program *program)
 	shared->finding[0] = '\0';
 	shared->reloaded = false;
 	shared->strayed = false;
-	shared->failing = false;
+	shared->failing = 0;
 	shared->pcs = 0;
 	in_child("the program", run_calls, program);
 	cover_collect();
@@ -453,7 +453,7 @@ static void live(const void *unused)
 void run_check_alive(void)
 {
 	shared->finding[0] = '\0';
-	shared->failing = false;
+	shared->failing = 0;
 	in_child("the check that the device still works", live, NULL);
 	check_log();
 }
