@@ -259,7 +259,7 @@ static long op_read(const struct call *call)
 /* Write */
 
 static const char *const packet_words[] = {
-	"udp4", "udp6", "echo4", "echo6", "data", "zeros", NULL
+	"udp4", "udp6", "echo4", "echo6", "data", "zeros", "tcp4", NULL
 };
 
 WORDS(packet);
@@ -267,10 +267,12 @@ WORDS(packet);
 /* Those that ask for something do it for UDP over IPv4. */
 static const char *const header_words[] = {
 	"no-header", "tun", "tun-csum", "tun-mss", "vnet10", "vnet12", "vnet-csum", "vnet-gso",
-	"random10", "batch", NULL
+	"random10", "batch", "batch-few", "batch-vnet", NULL
 };
 
 WORDS(header);
+
+#define FEW	5	/* frames of those */
 static const char *const prefix_words[] = {
 	"bare", "af", "openbsd6", "freebsd6", "macos6", "ipx", "appletalk", "unknown", "short",
 	"sockaddr", NULL
@@ -290,7 +292,7 @@ static const int write_errnos[] = {
 	EOPNOTSUPP /* RWF_NOWAIT */, EAGAIN /* splice */, 0
 };
 
-static size_t build_packet(const struct call *call, unsigned char *packet)
+static size_t build_packet(const struct call *call, unsigned char *packet, unsigned int nth)
 {
 	unsigned char payload[256];
 	unsigned int i;
@@ -313,6 +315,9 @@ static size_t build_packet(const struct call *call, unsigned char *packet)
 	case 4:
 		memcpy(packet, call->data, call->len);
 		return call->len;
+	case 6:
+		len = build_tcp(packet, 1 + nth * 256, 256);
+		break;
 	default:
 		return 0;
 	}
@@ -354,9 +359,9 @@ static size_t build_header(const struct call *call, unsigned char *buf)
 			((unsigned char *)&vnet)[i] = call->data[call->len - 1 - i];
 		break;
 	}
-	memset(buf, 0, HEADER_MAX);
-	if (call->arg[2] == 9)
-		return sizeof(struct tun_batch_hdr);
+	memset(buf, 0, sizeof(struct tun_batch_hdr) + HEADER_MAX);
+	if (call->arg[2] >= 9)
+		return sizeof(struct tun_batch_hdr) + (call->arg[2] == 11 ? sizeof(vnet) : 0);
 	memcpy(buf, &vnet, sizeof(vnet));
 	return call->arg[2] == 5 ? HEADER_MAX : sizeof(vnet);
 }
@@ -437,14 +442,20 @@ static long op_write(const struct call *call)
 {
 	enum buffer kind = call->arg[5];
 	unsigned char *start = buffer_at(GOOD, 0), *buf;
-	size_t len, total = call->arg[4] % BUFFER_MAX;
+	size_t at, len = 0, total = call->arg[4] % BUFFER_MAX;
+	unsigned int i, frames = call->arg[2] >= 10 ? FEW : 1;
 	ssize_t ret;
 
-	len = build_header(call, start);
-	len += build_prefix(call, start + len);
-	len += build_packet(call, start + len);
-	if (call->arg[2] == 9)
-		((struct tun_batch_hdr *)start)->len = len - sizeof(struct tun_batch_hdr);
+	for (i = 0; i < frames; i++) {
+		at = (len + TUN_BATCH_ALIGN - 1) & ~(TUN_BATCH_ALIGN - 1UL);
+		memset(start + len, 0, at - len);
+		len = at + build_header(call, start + at);
+		len += build_prefix(call, start + len);
+		len += build_packet(call, start + len, i);
+		if (call->arg[2] >= 9)
+			((struct tun_batch_hdr *)(start + at))->len =
+				len - at - sizeof(struct tun_batch_hdr);
+	}
 	if (total) {
 		if (total > len)
 			memset(start + len, 0, total - len);
@@ -463,7 +474,9 @@ static long op_write(const struct call *call)
 			finding("write of %zu bytes: %s", len, strerror(EAFNOSUPPORT));
 		return -errno;
 	}
-	if (ret && ret != (ssize_t)len && call->arg[6] != SPLICE_IN)
+	/* Of a batch that many frames may have been taken. */
+	if (ret && ret != (ssize_t)len && call->arg[6] != SPLICE_IN &&
+	    framing_of(call)->prefix != PREFIX_UNKNOWN && !framing_of(call)->batch)
 		finding("write of %zu bytes returned %zd", len, ret);
 	if (ret > write_limit(framing_of(call)))
 		finding("write of %zd bytes succeeded", ret);
