@@ -55,19 +55,22 @@ bool all_zero(const void *data, size_t len)
 	return true;
 }
 
-static void fail_nth(unsigned int nth)
+/* Opened before a call and closed behind it, which may be another user's. */
+static int fail_nth_open(void)
+{
+	return open("/proc/thread-self/fail-nth", O_WRONLY | O_CLOEXEC);
+}
+
+static void fail_nth(int fd, unsigned int nth)
 {
 	char text[16];
-	int fd;
 
-	fd = open("/proc/thread-self/fail-nth", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	snprintf(text, sizeof(text), "%u", nth);
 	/* The first may itself be what fails, and then nothing does any more. */
 	if (write(fd, text, strlen(text)) < 0 && write(fd, text, strlen(text)) < 0)
 		finding("fail-nth: %m");
-	close(fd);
 }
 
 static bool is_listed(const int *errnos, int error)
@@ -113,15 +116,18 @@ static void make_call(const struct call *call)
 	const struct op *op = &ops[call->op];
 	struct program one = { .calls = 1 };
 	char text[TEXT_MAX];
+	int fd = -1;
 	long ret;
 
 	if (call->fail) {
 		shared->failing++;
-		fail_nth(call->fail);
+		fd = fail_nth_open();
+		fail_nth(fd, call->fail);
 	}
 	ret = op->run(call);
 	if (call->fail) {
-		fail_nth(0);
+		fail_nth(fd, 0);
+		close(fd);
 		shared->failing--;
 	}
 	/* Errors are features too: of each op, and of what its second argument says. */
