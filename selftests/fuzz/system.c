@@ -247,10 +247,11 @@ static long op_module(const struct call *call)
 	int ret;
 
 	cover_collect();
+	/* Before: the program may end while the module goes, and this thread with it. */
+	shared->reloaded = true;
 	ret = module_unload();
 	if (ret && ret != -ENOENT)
 		return ret;
-	shared->reloaded = true;
 	cover_collect();
 	ret = module_load(module_options[call->arg[0]]);
 	cover_locate();
