@@ -196,7 +196,7 @@ static const char *const user_words[] = {
 
 WORDS(user);
 
-static const int user_errnos[] = { EPERM, 0 };
+static const int user_errnos[] = { EINVAL, EPERM, 0 };
 
 /* Of the thread alone, so not through the library. */
 static long op_user(const struct call *call)
