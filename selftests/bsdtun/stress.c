@@ -170,6 +170,11 @@ static bool unloading(void)
 	return atomic_load(&phase) & 1;
 }
 
+static bool ending(void)
+{
+	return unloading() || atomic_load(&over);
+}
+
 /* The operation under way */
 static const struct op *current_op(void)
 {
@@ -943,7 +948,7 @@ static long ring_end(void)
 {
 	long ret = 0;
 
-	if (!ring.live || (!unloading() && !one_in(8)))
+	if (!ring.live || (!ending() && !one_in(8)))
 		return SKIPPED;
 	while (ring.opens && (ret >= 0 || ret == SKIPPED))
 		ret = ring_reap();
@@ -1929,11 +1934,6 @@ static void courier_shut(void)
 	}
 	courier.fd = -1;
 	pthread_mutex_unlock(&courier.lock);
-}
-
-static bool ending(void)
-{
-	return unloading() || atomic_load(&over);
 }
 
 /* Returns whether all that was sent has arrived. */
