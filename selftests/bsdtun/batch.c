@@ -73,7 +73,7 @@ static void append(struct _test_data_batch *self, const void *frame, size_t len)
 {
 	*header_at(self, self->len) = (struct tun_batch_hdr){ .len = len };
 	memcpy(self->buf + self->len + HEADER, frame, len);
-	self->len += HEADER + (len + TUN_BATCH_ALIGN - 1) / TUN_BATCH_ALIGN * TUN_BATCH_ALIGN;
+	self->len += HEADER + batch_aligned(len);
 }
 
 static void append_number(struct _test_data_batch *self, uint32_t number)

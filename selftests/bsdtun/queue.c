@@ -448,6 +448,7 @@ TEST_F(limit, of_packets_that_are_read_in_batches)
 	/* The qdisc may run as late as its softirq does. */
 	for (total = 0; total < BACKLOG * FRAME; total += read(self->fd, buf, sizeof(buf)))
 		ASSERT_EQ(1, poll(&pfd, 1, PATIENCE));
+	EXPECT_TRUE(idle(self->fd));
 	ASSERT_EQ(0, set(self->fd, TUNSBATCH, 0));
 	EXPECT_EQ(BACKLOG, tx_packets());
 	EXPECT_EQ(0, tx_dropped());
@@ -775,6 +776,8 @@ TEST_F(queues, framing_is_each_files_own)
 	send_flows(0, false);
 	for (total = 0; total < FLOWS * EACH; total++)
 		ASSERT_LE(0, next_number(self, prefixes, &queue)) TH_LOG("after %d", total);
+	EXPECT_TRUE(idle(self->fds[0]));
+	EXPECT_TRUE(idle(self->fds[1]));
 }
 
 TEST_F(queues, all_flows_go_to_who_is_left)

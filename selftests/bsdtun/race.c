@@ -282,20 +282,28 @@ TEST_F(race, reader_against_delete)
 	delete_rounds(_metadata, self->shared, self->rival, true);
 }
 
-/* Opens, says so, writes until that fails, tells how. */
+/* Says that the file is open, writes until that fails, tells how. */
+static void write_until_gone(struct shared *shared, int fd, const void *data, size_t len)
+{
+	ssize_t ret;
+
+	link_up(DEV);
+	line_up(shared);
+	/* Of the last batch some frames may have been taken. */
+	do {
+		ret = write(fd, data, len);
+	} while (ret >= 0);
+	shared->result = -errno;
+	close(fd);
+	line_up(shared);
+}
+
 static void write_round(struct shared *shared)
 {
 	int fd = unit_open(0, O_RDWR);
 	char packet[64];
-	size_t len = build_udp(AF_INET, packet, "", 0);
 
-	link_up(DEV);
-	line_up(shared);
-	while (write(fd, packet, len) == (ssize_t)len)
-		;
-	shared->result = -errno;
-	close(fd);
-	line_up(shared);
+	write_until_gone(shared, fd, packet, build_udp(AF_INET, packet, "", 0));
 }
 
 TEST_F(race, writer_against_delete)
@@ -310,22 +318,13 @@ static void write_batch_round(struct shared *shared)
 	static struct tun_batch_hdr batch[2048];
 	int fd = unit_open(0, O_RDWR), i, on = 1;
 	struct tun_batch_hdr *header = batch;
-	const size_t len = SEGMENTS * FRAME;
 
 	for (i = 0; i < SEGMENTS; i++) {
 		header->len = build_tcp(header + 1, 1 + i * SEGMENT, SEGMENT);
 		header += FRAME / sizeof(*header);
 	}
 	ioctl(fd, TUNSBATCH, &on);
-	link_up(DEV);
-	line_up(shared);
-	while (write(fd, batch, len) == (ssize_t)len)
-		;
-	/* Of the last one some frames may have been taken. */
-	write(fd, batch, len);
-	shared->result = -errno;
-	close(fd);
-	line_up(shared);
+	write_until_gone(shared, fd, batch, SEGMENTS * FRAME);
 }
 
 TEST_F(race, writer_of_batches_against_delete)

@@ -54,6 +54,7 @@
 #define COURIER_UNIT	4
 #define COURIER_DEV	"bsdtun4"
 #define COURIER_SYS	"/run/courier-sys/"	/* sysfs of its network namespace */
+#define COURIER_LIMITS	COURIER_SYS "class/net/" COURIER_DEV "/queues/tx-0/byte_queue_limits/"
 #define FILES		6	/* that all share */
 #define NAMESPACES	3	/* of which the first stays */
 
@@ -594,7 +595,7 @@ static long write_framed(void)
 			*batch = (struct tun_batch_hdr){ .len = len };
 		at += head + len;
 		if (i + 1 < count)
-			at = (at + TUN_BATCH_ALIGN - 1) & ~(TUN_BATCH_ALIGN - 1UL);
+			at = batch_aligned(at);
 	}
 	ret = result(write(me->fd, frames, at));
 	if (one_in(2))
@@ -2066,13 +2067,11 @@ static long courier_limit(void)
 {
 	static const char *const values[] = { "0", "1", "7", "30", "80", "200", "max" };
 
-	if (one_in(2))
-		return file_write(COURIER_SYS "class/net/" COURIER_DEV
-				  "/queues/tx-0/byte_queue_limits/limit_min",
-				  values[pick(ARRAY_SIZE(values) - 2)]);
-	return file_write(COURIER_SYS "class/net/" COURIER_DEV
-			  "/queues/tx-0/byte_queue_limits/limit_max",
-			  values[pick(ARRAY_SIZE(values))]);
+	bool least = one_in(2);
+
+	/* Not the two last for the least. */
+	return file_write(least ? COURIER_LIMITS "limit_min" : COURIER_LIMITS "limit_max",
+			  values[pick(ARRAY_SIZE(values) - (least ? 2 : 0))]);
 }
 
 static long courier_down(void)

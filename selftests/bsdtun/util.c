@@ -34,6 +34,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/bsdtun.h>
+
 #include "util.h"
 
 #define BUFFER_SIZE	(16 << 20)	/* of sockets: no test waits for room */
@@ -748,6 +750,11 @@ size_t build_udp(int family, void *packet, const void *payload, size_t len)
 	memcpy(udp + 1, payload, len);
 	udp->check = htons(checksum(packet, total) ?: 0xffff);
 	return total;
+}
+
+size_t batch_aligned(size_t len)
+{
+	return (len + TUN_BATCH_ALIGN - 1) / TUN_BATCH_ALIGN * TUN_BATCH_ALIGN;
 }
 
 size_t build_tcp(void *packet, uint32_t seq, size_t len)

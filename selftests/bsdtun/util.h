@@ -114,6 +114,9 @@ int route_count(const char *dev, int family);
 /* Packets from THERE to HERE. The builders return the length. */
 size_t build_udp(int family, void *packet, const void *payload, size_t len);
 size_t build_tcp(void *packet, uint32_t seq, size_t len);	/* of IPv4 */
+
+/* Where the frame of a batch that follows so many bytes begins. */
+size_t batch_aligned(size_t len);
 size_t build_echo(int family, void *packet, size_t len);
 bool packet_is_sound(const void *packet, size_t len);
 const void *packet_payload(const void *packet);

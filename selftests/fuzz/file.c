@@ -273,6 +273,7 @@ static const char *const header_words[] = {
 WORDS(header);
 
 #define FEW	5	/* frames of those */
+
 static const char *const prefix_words[] = {
 	"bare", "af", "openbsd6", "freebsd6", "macos6", "ipx", "appletalk", "unknown", "short",
 	"sockaddr", NULL
@@ -447,7 +448,7 @@ static long op_write(const struct call *call)
 	ssize_t ret;
 
 	for (i = 0; i < frames; i++) {
-		at = (len + TUN_BATCH_ALIGN - 1) & ~(TUN_BATCH_ALIGN - 1UL);
+		at = batch_aligned(len);
 		memset(start + len, 0, at - len);
 		len = at + build_header(call, start + at);
 		len += build_prefix(call, start + len);

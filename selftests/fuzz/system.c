@@ -212,6 +212,8 @@ static long op_user(const struct call *call)
 	return ret ? -errno : 0;
 }
 
+static const int netns_errnos[] = { EPERM, 0 };
+
 static long op_netns(const struct call *call)
 {
 	return setns(namespaces[call->arg[0]], CLONE_NEWNET) ? -errno : 0;
@@ -273,7 +275,7 @@ const struct op system_ops[] = {
 	{ "ethtool", 4, false, op_ethtool, ethtool_errnos, { &dev, &ethtool_how, &number } },
 	{ "param", 2, true, op_param, file_errnos, { &parameter, &direction, &parameter_value } },
 	{ "user", 2, false, op_user, user_errnos, { &user } },
-	{ "netns", 2, false, op_netns, user_errnos, { &two } },
+	{ "netns", 2, false, op_netns, netns_errnos, { &two } },
 	{ "userns", 1, false, op_userns, userns_errnos, { NULL } },
 	{ "module", 1, false, op_module, module_errnos, { &option } },
 	{ "sleep", 2, false, op_sleep, no_errnos, { &small } },
