@@ -193,30 +193,36 @@ newest() {
 	cat "$answer"
 }
 
-# kernel_release SUITE SERIES FLAVOUR: the release of the newest kernel of a series, such as
-# bookworm 6.12 -rt-amd64.
-kernel_release() {
+# kernel_releases SUITE SERIES FLAVOUR: the releases of the kernels of a series, such as
+# bookworm 6.12 -rt-amd64, the newest first.
+kernel_releases() {
 	apt_of "$1" apt-cache pkgnames "linux-image-$2." | sed 's/^linux-image-//' |
 		grep -xE "[0-9.]+([-+][0-9a-z.]+)?$3" |
 		if [[ $3 == -*-* ]]; then cat; else grep -vE -- "-(rt|cloud)$3\$"; fi |
-		sort -V | tail -n1
+		sort -rV
 }
 
-# fetch SUITE DIRECTORY PACKAGE...: download packages and unpack them there.
+# fetch SUITE DIRECTORY PACKAGE...: download packages and unpack them there, or fail.
 fetch() {
-	local suite=$1 dir=$2 deb debs
+	local suite=$1 dir=$2 deb debs status=0
 	shift 2
-	debs=$(mktemp -d "$cache/debs.XXXXXX")
-	(cd "$debs" && apt_of "$suite" apt-get download "$@" 1>&2) || {
-		rm -rf "$debs"
-		# The next run asks for fresh package lists: these may name what is no more.
-		touch -d '2 days ago' "$cache/apt/$suite/updated"
-		die "cannot download $*; try again"
-	}
-	for deb in "$debs"/*.deb; do
-		dpkg-deb -x "$deb" "$dir"
-	done
+	debs=$(mktemp -d "$cache/debs.XXXXXX") || return
+	if (cd "$debs" && apt_of "$suite" apt-get download "$@" 1>&2); then
+		for deb in "$debs"/*.deb; do
+			dpkg-deb -x "$deb" "$dir" || status=1
+		done
+	else
+		status=1
+	fi
 	rm -rf "$debs"
+	return "$status"
+}
+
+# no_download SUITE WHAT: the next run asks for fresh package lists, as these may name what is
+# no more.
+no_download() {
+	touch -d '2 days ago' "$cache/apt/$1/updated"
+	die "cannot download $2; try again"
 }
 
 # source_version SERIES: the version of Debian's newest source package of a kernel series.
@@ -239,7 +245,7 @@ source_package() {
 		mkdir -p "$cache/source"
 		work=$(mktemp -d "$cache/source/new.XXXXXX")
 		trap 'rm -rf "$work"' EXIT
-		fetch "$suite" "$work" "$package"
+		fetch "$suite" "$work" "$package" || no_download "$suite" "$package"
 		mv "$work/usr/src/$package.tar.xz" "$cache/source/$package.$version.tar.xz"
 	)
 	echo "$cache/source/$package.$version.tar.xz"
