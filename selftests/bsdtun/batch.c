@@ -746,4 +746,22 @@ TEST_F(batch, segments_of_one_connection_are_joined)
 	EXPECT_EQ((ssize_t)sizeof(packet) + 3 * SEGMENT, len);
 }
 
+/* As many are kept as the backlog may hold, and one. */
+TEST_F(batch, segments_that_the_backlog_refuses_are_counted)
+{
+	static unsigned char packet[sizeof(struct iphdr) + sizeof(struct tcphdr) + SEGMENT];
+	struct link link;
+	int i;
+
+	ASSERT_EQ(0, core_set("netdev_max_backlog", "9"));
+	for (i = 0; i < MANY; i++)
+		append(self, packet, build_tcp(packet, 1 + i * SEGMENT, SEGMENT));
+	EXPECT_EQ((ssize_t)self->len, write(self->fd, self->buf, self->len));
+	EXPECT_EQ(0, core_set("netdev_max_backlog", "1000"));
+	ASSERT_EQ(0, link_get(DEV, &link));
+	EXPECT_EQ(MANY - 10, counter(DEV, "rx_dropped_backlog"));
+	EXPECT_EQ((uint64_t)MANY - 10, link.stats.rx_dropped);
+	EXPECT_EQ((uint64_t)MANY, link.stats.rx_packets);
+}
+
 TEST_HARNESS_MAIN

@@ -611,6 +611,22 @@ TEST_F(checklist, bug_netns_move_under_a_reader)
 	}
 }
 
+/* A batch of TCP goes through NAPI, which the interface has once a batch was asked for. */
+static bool write_segments(int fd)
+{
+	static unsigned char batch[8 * 1024];
+	struct tun_batch_hdr *frame;
+	size_t len;
+	int i;
+
+	for (i = 0, len = 0; i < 8; i++) {
+		frame = (void *)(batch + len);
+		frame->len = build_tcp(frame + 1, 1 + i * 500, 500);
+		len += batch_aligned(sizeof(*frame) + frame->len);
+	}
+	return write(fd, batch, len) == (ssize_t)len;
+}
+
 /* Flows to both queues, as long as there is an interface */
 static void send_flows(void)
 {
@@ -628,7 +644,7 @@ static void send_flows(void)
 TEST_F(checklist, bug_napi_detach_in_every_order)
 {
 	static const char orders[][4] = { "01d", "0d1", "10d", "1d0", "d01", "d10" };
-	int fds[2], i, step;
+	int fds[2], i, step, on = 1;
 	pid_t rival;
 	long number;
 
@@ -645,9 +661,16 @@ TEST_F(checklist, bug_napi_detach_in_every_order)
 		ASSERT_EQ(0, link_up(DEV));
 		number = wait_number(fds[i % 2], 0);
 		EXPECT_TRUE(number >= 0 || number == -EBADMSG) TH_LOG("%ld", number);
+		for (step = 0; step < 2; step++) {
+			ASSERT_EQ(0, ioctl(fds[step], TUNSBATCH, &on));
+			ASSERT_TRUE(write_segments(fds[step]));
+		}
 		for (step = 0; step < 3; step++) {
 			EXPECT_EQ(0, orders[i][step] == 'd' ? link_del(DEV) :
 						   close(fds[orders[i][step] - '0']));
+			/* What is still open, and is or is not an interface's */
+			write_segments(fds[0]);
+			write_segments(fds[1]);
 		}
 	}
 	rival_stop(rival);
@@ -968,23 +991,6 @@ TEST_F(checklist, cve_2026_98022_huge_txqueuelen)
 	EXPECT_TRUE(works(self->fd, self->sock));
 }
 
-/* Seconds for each message of the network's, 0 for no limit; the machine's, not of a
- * network namespace.
- */
-static int log_cost(const char *seconds)
-{
-	int here = open("/proc/self/ns/net", O_RDONLY), machine = open("/proc/1/ns/net", O_RDONLY);
-	int ret = -EPERM;
-
-	if (!setns(machine, CLONE_NEWNET))
-		ret = file_write("/proc/sys/net/core/message_cost", seconds);
-	if (setns(here, CLONE_NEWNET))
-		abort();
-	close(machine);
-	close(here);
-	return ret;
-}
-
 /* Headers that the kernel's own helper would complain of */
 TEST_F(checklist, cve_2024_27013_log_flood_by_headers)
 {
@@ -993,7 +999,7 @@ TEST_F(checklist, cve_2024_27013_log_flood_by_headers)
 	int i, kmsg = kmsg_open();
 
 	ASSERT_EQ(0, set(self->fd, TUNSVNETHDR, sizeof(*header)));
-	ASSERT_EQ(0, log_cost("0"));
+	ASSERT_EQ(0, core_set("message_cost", "0"));
 	packet[sizeof(*header)] = 0x45;
 	*header = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_offset = 6 };
 	for (i = 0; i < 500; i++) {
@@ -1003,7 +1009,7 @@ TEST_F(checklist, cve_2024_27013_log_flood_by_headers)
 		ASSERT_EQ(EINVAL, errno);
 	}
 	EXPECT_EQ(0, kmsg_count(kmsg, "csum"));
-	EXPECT_EQ(0, log_cost("5"));
+	EXPECT_EQ(0, core_set("message_cost", "5"));
 }
 
 /*

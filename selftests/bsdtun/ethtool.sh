@@ -44,7 +44,8 @@ statistics() {
      rx_errors_header: 0
      rx_errors_fault: 0
      rx_dropped_down: 0
-     rx_dropped_nomem: 0" ]]
+     rx_dropped_nomem: 0
+     rx_dropped_backlog: 0" ]]
 }
 
 it "ethtool -k: packets may be in pieces, checksums and segments are the stack's work" features

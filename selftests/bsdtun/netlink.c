@@ -578,6 +578,7 @@ TEST_F(netlink, each_counter_is_shown_and_agrees_with_ethtool)
 		[IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT] = "rx_errors_fault",
 		[IFLA_BSDTUN_COUNTER_RX_DOWN] = "rx_dropped_down",
 		[IFLA_BSDTUN_COUNTER_RX_NOMEM] = "rx_dropped_nomem",
+		[IFLA_BSDTUN_COUNTER_RX_BACKLOG] = "rx_dropped_backlog",
 	};
 	static const unsigned char packet[TUNMRU + 1] = { 0x45 };
 	struct shown shown;

@@ -30,6 +30,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,6 +81,32 @@ void file_read(const char *path, char *buf, size_t size)
 		err(1, "%s", path);
 	buf[len] = '\0';
 	close(fd);
+}
+
+bool kernel_before(int major, int minor)
+{
+	int is_major, is_minor;
+	struct utsname name;
+
+	if (uname(&name) || sscanf(name.release, "%d.%d", &is_major, &is_minor) != 2)
+		err(1, "uname");
+	return is_major < major || (is_major == major && is_minor < minor);
+}
+
+int core_set(const char *name, const char *text)
+{
+	int here = open("/proc/self/ns/net", O_RDONLY), machine = open("/proc/1/ns/net", O_RDONLY);
+	int ret = -EPERM;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/core/%s", name);
+	if (!setns(machine, CLONE_NEWNET))
+		ret = file_write(path, text);
+	if (setns(here, CLONE_NEWNET))
+		abort();
+	close(machine);
+	close(here);
+	return ret;
 }
 
 static void sysctl_ipv6(const char *dev, const char *name, const char *value)

@@ -45,6 +45,12 @@ void sysfs_mount(void);
 int file_write(const char *path, const char *text);
 void file_read(const char *path, char *buf, size_t size);
 
+/* Whether the kernel is of an older series, such as before 6.2. */
+bool kernel_before(int major, int minor);
+
+/* A file of /proc/sys/net/core that is the machine's, not of a network namespace; -errno. */
+int core_set(const char *name, const char *text);
+
 /* unit_open() is open(2) of a node; unit_take() opens a unit that nobody holds,
  * for which it waits till what a failed test left behind is gone, so that its
  * interface stands in this namespace.

@@ -140,7 +140,7 @@ static const char *const ethtool_how_words[] = {
 
 WORDS(ethtool_how);
 
-#define COUNTERS 13	/* of the driver */
+#define COUNTERS 14	/* of the driver */
 
 static const int ethtool_errnos[] = { ENODEV, EOPNOTSUPP, EINVAL, EPERM, EFAULT, EINTR, 0 };
 

@@ -44,6 +44,7 @@ static const char * const counter_names[] = {
 	[IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT]	= "rx_errors_fault",
 	[IFLA_BSDTUN_COUNTER_RX_DOWN]		= "rx_dropped_down",
 	[IFLA_BSDTUN_COUNTER_RX_NOMEM]		= "rx_dropped_nomem",
+	[IFLA_BSDTUN_COUNTER_RX_BACKLOG]	= "rx_dropped_backlog",
 };
 
 static const char * const switch_names[] = { "off", "on" };

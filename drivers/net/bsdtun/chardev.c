@@ -244,6 +244,15 @@ static bool may_be_joined(const struct sk_buff *skb)
 	       ipv6_hdr(skb)->nexthdr == IPPROTO_TCP;
 }
 
+/* The stack joins it with others of its connection, in softirq. What it refuses, as
+ * its backlog is full, it frees and counts, but has no cause for.
+ */
+static void join(struct bsdtun_device *bt, struct sk_buff *skb)
+{
+	if (unlikely(gro_cells_receive(&bt->gro_cells, skb) == NET_RX_DROP))
+		bsdtun_count_drop(bt, NULL, BSDTUN_RX_BACKLOG);
+}
+
 /* Hands a packet to the stack as if it had arrived on the interface. */
 static void hand_over(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 		      struct sk_buff *skb, bool batch)
@@ -260,7 +269,7 @@ static void hand_over(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 	trace_bsdtun_write(queue, skb);
 	dev_sw_netstats_rx_add(bt->dev, skb->len);
 	if (batch && may_be_joined(skb))
-		gro_cells_receive(&bt->gro_cells, skb);
+		join(bt, skb);
 	else
 		netif_receive_skb(skb);
 }

@@ -145,7 +145,7 @@ static void device_get_stats64(struct net_device *dev,
 		stats->tx_dropped += bsdtun_device_counter(bt, i);
 	for (; i < BSDTUN_RX_ERROR_END; i++)
 		stats->rx_errors += bsdtun_device_counter(bt, i);
-	for (; i < BSDTUN_COUNTERS; i++)
+	for (; i < BSDTUN_RX_DROPPED_END; i++)
 		stats->rx_dropped += bsdtun_device_counter(bt, i);
 }
 

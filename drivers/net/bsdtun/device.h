@@ -42,7 +42,11 @@ do {									\
  * @BSDTUN_RX_ERROR_END: the above make up rx_errors
  * @BSDTUN_RX_DOWN: written while the interface was down
  * @BSDTUN_RX_NOMEM: no memory for the written packet
- * @BSDTUN_COUNTERS: the above make up rx_dropped
+ * @BSDTUN_RX_DROPPED_END: the above make up rx_dropped, together with what the core
+ *	counts itself
+ * @BSDTUN_RX_BACKLOG: a segment of a written batch, refused by the core's backlog;
+ *	the core counts it
+ * @BSDTUN_COUNTERS: how many counters there are
  */
 enum bsdtun_counter {
 	BSDTUN_TX_NO_READER,
@@ -60,6 +64,8 @@ enum bsdtun_counter {
 	BSDTUN_RX_ERROR_END,
 	BSDTUN_RX_DOWN = BSDTUN_RX_ERROR_END,
 	BSDTUN_RX_NOMEM,
+	BSDTUN_RX_DROPPED_END,
+	BSDTUN_RX_BACKLOG = BSDTUN_RX_DROPPED_END,
 	BSDTUN_COUNTERS,
 };
 

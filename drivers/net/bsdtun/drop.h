@@ -41,9 +41,27 @@ static inline enum skb_drop_reason bsdtun_drop_reason(enum bsdtun_counter cause)
 	case BSDTUN_TX_FAULT:
 	case BSDTUN_RX_ERROR_FAULT:
 		return SKB_DROP_REASON_SKB_UCOPY_FAULT;
+	case BSDTUN_RX_BACKLOG:
+		return SKB_DROP_REASON_CPU_BACKLOG;
 	default:
 		return SKB_DROP_REASON_NOT_SPECIFIED;
 	}
+}
+
+/**
+ * bsdtun_count_drop - count a packet that is lost, and tell of it
+ * @bt: the interface
+ * @skb: the packet; NULL if what was written never became one, or is freed already
+ * @cause: why
+ *
+ * Context: Any.
+ */
+static inline void bsdtun_count_drop(struct bsdtun_device *bt,
+				     const struct sk_buff *skb,
+				     enum bsdtun_counter cause)
+{
+	this_cpu_inc(bt->counters->count[cause]);
+	trace_bsdtun_drop(bt, skb, cause, bsdtun_drop_reason(cause));
 }
 
 /**
@@ -59,11 +77,8 @@ static inline enum skb_drop_reason bsdtun_drop_reason(enum bsdtun_counter cause)
 static inline void bsdtun_drop(struct bsdtun_device *bt, struct sk_buff *skb,
 			       enum bsdtun_counter cause)
 {
-	enum skb_drop_reason reason = bsdtun_drop_reason(cause);
-
-	this_cpu_inc(bt->counters->count[cause]);
-	trace_bsdtun_drop(bt, skb, cause, reason);
-	kfree_skb_reason(skb, reason);
+	bsdtun_count_drop(bt, skb, cause);
+	kfree_skb_reason(skb, bsdtun_drop_reason(cause));
 }
 
 #endif /* _BSDTUN_DROP_H */

@@ -22,6 +22,7 @@ static const char counter_names[BSDTUN_COUNTERS][ETH_GSTRING_LEN] = {
 	[BSDTUN_RX_ERROR_FAULT]		= "rx_errors_fault",
 	[BSDTUN_RX_DOWN]		= "rx_dropped_down",
 	[BSDTUN_RX_NOMEM]		= "rx_dropped_nomem",
+	[BSDTUN_RX_BACKLOG]		= "rx_dropped_backlog",
 };
 
 static void get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)

@@ -26,8 +26,10 @@ TRACE_DEFINE_ENUM(BSDTUN_RX_ERROR_HEADER);
 TRACE_DEFINE_ENUM(BSDTUN_RX_ERROR_FAULT);
 TRACE_DEFINE_ENUM(BSDTUN_RX_DOWN);
 TRACE_DEFINE_ENUM(BSDTUN_RX_NOMEM);
+TRACE_DEFINE_ENUM(BSDTUN_RX_BACKLOG);
 
 TRACE_DEFINE_ENUM(SKB_DROP_REASON_NOT_SPECIFIED);
+TRACE_DEFINE_ENUM(SKB_DROP_REASON_CPU_BACKLOG);
 TRACE_DEFINE_ENUM(SKB_DROP_REASON_DEV_HDR);
 TRACE_DEFINE_ENUM(SKB_DROP_REASON_DEV_READY);
 TRACE_DEFINE_ENUM(SKB_DROP_REASON_FULL_RING);
@@ -52,12 +54,14 @@ TRACE_DEFINE_ENUM(SKB_DROP_REASON_UNHANDLED_PROTO);
 		{ BSDTUN_RX_ERROR_HEADER,	"rx_errors_header" },	\
 		{ BSDTUN_RX_ERROR_FAULT,	"rx_errors_fault" },	\
 		{ BSDTUN_RX_DOWN,		"rx_dropped_down" },	\
-		{ BSDTUN_RX_NOMEM,		"rx_dropped_nomem" })
+		{ BSDTUN_RX_NOMEM,		"rx_dropped_nomem" },	\
+		{ BSDTUN_RX_BACKLOG,		"rx_dropped_backlog" })
 
 /* As the tracepoint skb:kfree_skb names them. */
 #define bsdtun_show_reason(reason)					\
 	__print_symbolic(reason,					\
 		{ SKB_DROP_REASON_NOT_SPECIFIED,	"NOT_SPECIFIED" }, \
+		{ SKB_DROP_REASON_CPU_BACKLOG,		"CPU_BACKLOG" }, \
 		{ SKB_DROP_REASON_DEV_HDR,		"DEV_HDR" },	\
 		{ SKB_DROP_REASON_DEV_READY,		"DEV_READY" },	\
 		{ SKB_DROP_REASON_FULL_RING,		"FULL_RING" },	\
@@ -104,7 +108,7 @@ DEFINE_EVENT(bsdtun_packet, bsdtun_write,
 		      const struct sk_buff *skb),
 	     TP_ARGS(queue, skb));
 
-/* A packet lost; @skb is NULL if what was written never became one. */
+/* A packet lost; @skb is NULL if what was written never became one, or the core freed it. */
 TRACE_EVENT(bsdtun_drop,
 	    TP_PROTO(const struct bsdtun_device *bt, const struct sk_buff *skb,
 		     enum bsdtun_counter cause, enum skb_drop_reason reason),

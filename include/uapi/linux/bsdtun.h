@@ -310,6 +310,7 @@ enum {
  * @IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT: write(2) failed with EFAULT
  * @IFLA_BSDTUN_COUNTER_RX_DOWN: written while the interface was down
  * @IFLA_BSDTUN_COUNTER_RX_NOMEM: write(2) failed with ENOBUFS
+ * @IFLA_BSDTUN_COUNTER_RX_BACKLOG: written in a batch, and the kernel's backlog was full
  */
 enum {
 	IFLA_BSDTUN_COUNTER_UNSPEC,
@@ -327,6 +328,7 @@ enum {
 	IFLA_BSDTUN_COUNTER_RX_ERROR_FAULT,
 	IFLA_BSDTUN_COUNTER_RX_DOWN,
 	IFLA_BSDTUN_COUNTER_RX_NOMEM,
+	IFLA_BSDTUN_COUNTER_RX_BACKLOG,
 	/* private: */
 	__IFLA_BSDTUN_COUNTER_MAX
 };
