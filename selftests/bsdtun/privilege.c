@@ -29,6 +29,7 @@
 #endif
 
 #define NODE		"/dev/" DEV
+#define CLONING_NODE	"/dev/bsdtun"
 #define ATTRIBUTES	"/sys/class/net/" DEV "/bsdtun/"
 #define PARAMETERS	"/sys/module/bsdtun/parameters/"
 #define OTHER_NAME	"vpn"
@@ -122,6 +123,24 @@ static const struct deed opens[] = {
 
 static const struct deed creates[] = {
 	{ .name = "open", .act = open_and_find },
+	{ }
+};
+
+static int open_cloning(int fd, const struct deed *deed)
+{
+	int there;
+
+	(void)deed;
+	fd = open(CLONING_NODE, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	there = link_index(DEV);
+	close(fd);
+	return there ? 0 : -ENODEV;
+}
+
+static const struct deed clones[] = {
+	{ .name = "open of the cloning node", .act = open_cloning },
 	{ }
 };
 
@@ -475,6 +494,10 @@ static const struct line {
 	  { 0, P, 0, P,  P, P, P, P, P,  0, P, 0, 0, 0,  0 } },
 	{ creates, FREE, NOTHING, 0600,
 	  { 0, P, A, P,  A, A, A, A, A,  A, A, A, A, 0,  0 } },
+	{ clones, FREE, NOTHING, 0666,
+	  { 0, P, 0, P,  P, P, P, P, P,  0, P, 0, 0, 0,  0 } },
+	{ clones, FREE, NOTHING, 0600,
+	  { 0, P, A, P,  A, A, A, A, A,  A, A, A, A, 0,  0 } },
 	/* A unit is taken from the machine's own namespaces alone. */
 	{ adds, FREE, NOTHING, 0666,
 	  { 0, P, 0, P,  P, P, P, P, P,  P, P, P, P, P,  P } },
@@ -729,6 +752,7 @@ static void stage_strike(struct stage *stage)
 {
 	go(stage->here);
 	chmod(NODE, 0600);
+	chmod(CLONING_NODE, 0600);
 	unit_free(stage);
 	agent_end(&stage->agent);
 	if (stage->host.sock >= 0)
@@ -748,6 +772,7 @@ static int prepare(struct stage *stage, const struct line *line)
 	int fd = -1;
 
 	require(!chmod(NODE, line->node_mode), NODE);
+	require(!chmod(CLONING_NODE, line->node_mode), CLONING_NODE);
 	go(stage->where);
 	if (line->state == FREE || !link_index(DEV))
 		unit_free(stage);
@@ -813,6 +838,8 @@ FIXTURE_VARIANT_ADD(privilege, root_over_netns_of_userns) { VISITOR };
 
 FIXTURE_SETUP(privilege)
 {
+	if (access(CLONING_NODE, F_OK))
+		ASSERT_EQ(0, system("modprobe -r bsdtun && modprobe bsdtun clone=1"));
 	stage_setup(&self->stage, variant->who);
 }
 
