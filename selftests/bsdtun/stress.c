@@ -3,8 +3,9 @@
  * Everything at once, for BSDTUN_SECONDS (60) or up to four times as long: threads open,
  * close, read, write, poll and configure the same few units in the same few network
  * namespaces, which come and go, as the module does. Each thread draws what it does from
- * BSDTUN_SEED, and each operation may end in success or in an errno of the manual page, in
- * due time.
+ * BSDTUN_SEED, its n-th step from numbers of its own, whatever became of those before; when
+ * that is, and what it meets, is left to the machine. Each operation may end in success or in
+ * an errno of the manual page, in due time.
  *
  * One case for each kind of thread: all that it does has succeeded at least once, and
  * nothing failed in a way that it should not. The kernel's own checkers see to the rest.
@@ -101,6 +102,7 @@ struct worker {
 	struct kind *kind;
 	pthread_t thread;
 	atomic_int tid;
+	uint64_t numbers;		/* where those of the thread begin */
 	uint64_t random;
 	unsigned long step;
 	unsigned int phase;		/* when the operation began */
@@ -2247,16 +2249,18 @@ static void *work(void *data)
 {
 	struct worker *w = data;
 	unsigned int current;
+	uint64_t turn;
 
 	me = w;
 	atomic_store(&w->tid, gettid());
-	while (!atomic_load(&over)) {
+	for (turn = 0; !atomic_load(&over); turn++) {
 		current = atomic_load(&phase);
 		if (current & 1 && atomic_load(&w->shut) != current) {
 			if (w->kind->shut)
 				w->kind->shut();
 			atomic_store(&w->shut, current);
 		}
+		w->random = w->numbers + (turn << 32);
 		if (w->kind->step)
 			w->kind->step();
 		else
@@ -2486,7 +2490,7 @@ static void start(void)
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		for (j = 0; j < kinds[i].threads; j++, w++) {
 			w->kind = &kinds[i];
-			w->random = seed * 1000 + (w - workers);
+			w->numbers = seed * 1000 + (w - workers);
 			atomic_store(&w->fd, -1);
 			atomic_store(&w->tid, -1);
 		}
