@@ -39,11 +39,12 @@ static int kmsg = -1;
 
 /* What a sound kernel does not log; most is what the scripts of the guest look for, too. */
 static const char *const alarms[] = {
-	"WARNING:", "BUG:", "BUG ", "Oops", "general protection", "Kernel panic", "rcu: INFO:",
-	"stall on CPU", "soft lockup", "blocked for more than", "possible circular locking",
-	"possible recursive locking", "inconsistent lock state", "suspicious RCU usage", "KASAN",
-	"UBSAN", "ODEBUG", "corruption", "refcount_t:", "ref_tracker:",
-	"unregister_netdevice: waiting", "sleeping function", "scheduling while atomic",
+	"WARNING:", "BUG:", "BUG ", "Oops", "invalid opcode", "general protection",
+	"Kernel panic", "rcu: INFO:", "stall on CPU", "soft lockup", "hard LOCKUP",
+	"blocked for more than", "possible circular locking", "possible recursive locking",
+	"inconsistent lock state", "suspicious RCU usage", "KASAN", "UBSAN", "ODEBUG",
+	"corruption", "refcount_t:", "ref_tracker:", "unregister_netdevice: waiting",
+	"NETDEV WATCHDOG", "hw csum failure", "sleeping function", "scheduling while atomic",
 	"Invalid wait context", "lock held when returning to user space",
 };
 
