@@ -57,6 +57,7 @@
 #define COURIER_SYS	"/run/courier-sys/"	/* sysfs of its network namespace */
 #define COURIER_LIMITS	COURIER_SYS "class/net/" COURIER_DEV "/queues/tx-0/byte_queue_limits/"
 #define FILES		6	/* that all share */
+#define MODPROBE	"/proc/sys/kernel/modprobe"
 #define NAMESPACES	3	/* of which the first stays */
 
 #define ROUND		5000	/* ms between two unloads */
@@ -118,7 +119,7 @@ static atomic_bool over;
 /* Odd while the module is unloaded and loaded: then nobody keeps a file. */
 static atomic_uint phase;
 static atomic_ulong signals;
-static char module_path[256];
+static char module_path[256], modprobe[256];
 static struct worker *workers;
 static unsigned int worker_count;
 
@@ -2449,8 +2450,8 @@ static void set_up(void)
 	signal(SIGPIPE, SIG_IGN);
 
 	/* The kernel is not to start modprobe for each interface that there is not. */
-	if (system("modprobe -a sch_fq_codel || true") ||
-	    file_write("/proc/sys/kernel/modprobe", "\n"))
+	file_read(MODPROBE, modprobe, sizeof(modprobe));
+	if (system("modprobe -a sch_fq_codel || true") || file_write(MODPROBE, "\n"))
 		ksft_exit_fail_msg("cannot turn modprobe off\n");
 	netns_enter();
 	courier.netns = namespace_fd();
@@ -2537,6 +2538,7 @@ int main(void)
 		file_put(i, -1);
 
 	me = &janitor;
+	file_write(MODPROBE, modprobe);
 	ksft_test_result(!module_unload(), "the module unloads\n");
 	ksft_test_result(!system("modprobe bsdtun") && driver_works(),
 			 "a packet goes each way through a new interface\n");
