@@ -1775,6 +1775,8 @@ static void open_and_close(void)
 
 	if (fd >= 0)
 		close(fd);
+	/* So that the module is free now and then. */
+	usleep(5000);
 }
 
 static void add_and_delete(void)
@@ -1786,7 +1788,7 @@ static void add_and_delete(void)
 /* misc_open() takes misc_mtx, then RTNL; loading and unloading and more units, too,
  * take misc_mtx.
  */
-TEST_F(checklist, bug_abba_misc_mtx_and_rtnl)
+TEST_F_TIMEOUT(checklist, bug_abba_misc_mtx_and_rtnl, 150)
 {
 	pid_t opener, adder;
 	int i, unloads = 0;
