@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -75,6 +76,19 @@ static void receive_burst(struct machine *m)
 }
 
 /* Each returns what BURST packets cost. */
+
+static uint64_t burst_send(struct machine *m)
+{
+	uint64_t begin = now();
+	int i;
+
+	send_burst(m);
+	begin = now() - begin;
+	for (i = 0; i < BURST; i++)
+		if (read(m->fd, buf, 2048) <= 0)
+			err(1, "read");
+	return begin;
+}
 
 static uint64_t burst_read(struct machine *m)
 {
@@ -214,21 +228,64 @@ static uint64_t burst_wake(struct machine *m)
 	return begin;
 }
 
-/* What as many calls on a device that does nothing cost. */
-static double floor_of(const char *path, size_t len, bool writes)
+/* What a call costs by itself: what its row takes of the system, and nothing of a driver. */
+enum floor {
+	FLOOR_READ = 1,		/* of /dev/zero */
+	FLOOR_WRITE = 2,	/* to /dev/null */
+	FLOOR_EPOLL = 4,	/* an event that is there */
+	FLOOR_SEND = 8,		/* into an interface of kind dummy */
+};
+
+static double floor_of_calls(enum floor which, int fd, size_t len)
 {
-	int fd = open(path, O_RDWR), i;
+	struct epoll_event event;
 	uint64_t begin = 0;
+	ssize_t done;
+	int i;
 
 	for (i = -BURST; i < ROUNDS * BURST; i++) {
 		if (!i)
 			begin = now();
-		if ((writes ? write(fd, buf, len) : read(fd, buf, len)) != (ssize_t)len)
-			err(1, "%s", path);
+		switch (which) {
+		case FLOOR_READ:
+			done = read(fd, buf, len);
+			break;
+		case FLOOR_WRITE:
+			done = write(fd, buf, len);
+			break;
+		case FLOOR_EPOLL:
+			done = epoll_wait(fd, &event, 1, -1) == 1 ? (ssize_t)len : -1;
+			break;
+		default:
+			done = send(fd, buf, len, 0);
+		}
+		if (done != (ssize_t)len)
+			err(1, "a call that nothing waits for");
 	}
-	begin = now() - begin;
-	close(fd);
-	return (double)begin / (ROUNDS * BURST);
+	return (double)(now() - begin) / (ROUNDS * BURST);
+}
+
+static int floor_open(enum floor which)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int fd;
+
+	switch (which) {
+	case FLOOR_READ:
+		return open("/dev/zero", O_RDONLY);
+	case FLOOR_WRITE:
+		return open("/dev/null", O_WRONLY);
+	case FLOOR_EPOLL:
+		fd = epoll_create1(0);
+		epoll_ctl(fd, EPOLL_CTL_ADD, eventfd(1, 0), &event);
+		return fd;
+	default:
+		netns_enter();
+		if (link_add("dummy1", "dummy", 1) || addr_add("dummy1", HERE4, NULL, 24) ||
+		    link_up("dummy1"))
+			errx(1, "no interface of kind dummy");
+		return udp_socket(AF_INET);
+	}
 }
 
 static const struct row {
@@ -236,19 +293,39 @@ static const struct row {
 	size_t payload;
 	enum how how;			/* of bsdtun; tun's is PLAIN but for OFFLOAD */
 	uint64_t (*burst)(struct machine *m), (*burst_tun)(struct machine *m);
-	const char *floor;
+	unsigned int floor;		/* bits; with BATCH, of a call for a whole one */
 	double target;
 } rows[] = {
-	{ "read-64", 64 - 28, PLAIN, burst_read, burst_read, "/dev/zero", 0.90 },
-	{ "read-1400", 1400 - 28, PLAIN, burst_read, burst_read, "/dev/zero", 0.92 },
-	{ "write-64", 64 - 28, PLAIN, burst_write, burst_write, "/dev/null", 0.93 },
-	{ "write-1400", 1400 - 28, PLAIN, burst_write, burst_write, "/dev/null", 0.95 },
-	{ "batch-read-64", 64 - 28, BATCH, burst_batch_read, burst_read, NULL, 0.50 },
-	{ "batch-write-64", 64 - 28, BATCH, burst_batch_write, burst_write, NULL, 0.60 },
-	{ "echo", 64 - 28, PLAIN, burst_echo, burst_echo, NULL, 0.92 },
-	{ "wake", 64 - 28, PLAIN, burst_wake, burst_wake, NULL, 0.95 },
-	{ "uring", 64 - 28, PLAIN, burst_uring, burst_uring, NULL, 0.85 },
+	{ "send-64", 64 - 28, PLAIN, burst_send, burst_send, FLOOR_SEND, 1.00 },
+	{ "read-64", 64 - 28, PLAIN, burst_read, burst_read, FLOOR_READ, 0.90 },
+	{ "read-1400", 1400 - 28, PLAIN, burst_read, burst_read, FLOOR_READ, 0.92 },
+	{ "write-64", 64 - 28, PLAIN, burst_write, burst_write, FLOOR_WRITE, 0.93 },
+	{ "write-1400", 1400 - 28, PLAIN, burst_write, burst_write, FLOOR_WRITE, 0.95 },
+	{ "batch-read-64", 64 - 28, BATCH, burst_batch_read, burst_read, FLOOR_READ, 0.50 },
+	{ "batch-write-64", 64 - 28, BATCH, burst_batch_write, burst_write, FLOOR_WRITE, 0.60 },
+	{ "echo", 64 - 28, PLAIN, burst_echo, burst_echo, FLOOR_EPOLL | FLOOR_READ | FLOOR_WRITE,
+	  0.92 },
+	{ "wake", 64 - 28, PLAIN, burst_wake, burst_wake, FLOOR_SEND | FLOOR_READ, 0.95 },
+	{ "uring", 64 - 28, PLAIN, burst_uring, burst_uring, 0, 0.85 },
 };
+
+static double floor_of(const struct row *row)
+{
+	int in_a_call = row->how == BATCH ? IN_A_BATCH : 1, fd;
+	unsigned int which;
+	double sum = 0;
+	size_t len;
+
+	for (which = FLOOR_READ; which <= FLOOR_SEND; which <<= 1) {
+		if (!(row->floor & which))
+			continue;
+		len = which == FLOOR_SEND ? row->payload : (row->payload + 28) * in_a_call;
+		fd = floor_open(which);
+		sum += floor_of_calls(which, fd, len) / in_a_call;
+		close(fd);
+	}
+	return sum;
+}
 
 #define ROWS	(sizeof(rows) / sizeof(*rows))
 
@@ -281,8 +358,20 @@ static double measure(const struct driver *driver, const struct row *row)
 }
 
 /* Bursts for as long as it takes to have some of them traced. In the trace one begins after
- * getpgid() and now(), and ends with now().
+ * getpgid() and now() and ends with now(), and as many getsid() as it had packets follow.
  */
+void profile_begin(void)
+{
+	fflush(stdout);
+	getpgid(0);
+}
+
+void profile_end(int packets)
+{
+	while (packets--)
+		getsid(0);
+}
+
 static void profile(const struct driver *driver, const struct row *row)
 {
 	struct machine m = machine_for(driver, row);
@@ -292,9 +381,9 @@ static void profile(const struct driver *driver, const struct row *row)
 	for (i = 0; i < 60 * ROUNDS; i++) {
 		if (i == ROUNDS)
 			puts("@ready");
-		fflush(stdout);
-		getpgid(0);
+		profile_begin();
 		burst(row, &m);
+		profile_end(BURST);
 	}
 	machine_close(&m);
 }
@@ -321,20 +410,50 @@ static bool is_wanted(const char *name, char **wanted)
 
 static void run_row(const struct row *row)
 {
-	double floor = 0;
-
-	if (row->floor)
-		floor = floor_of(row->floor, row->payload + 28, row->burst == burst_write);
-	print(row->name, floor, measure(&tun, row), measure(&bsdtun, row), row->target);
+	print(row->name, floor_of(row), measure(&tun, row), measure(&bsdtun, row), row->target);
 }
 
-static int profile_row(const char *name, const char *driver)
-{
-	const struct row *row;
+/* These are of one connection; see tcp.c. */
+static const struct tcp_row {
+	const char *name;
+	enum how tun, bsdtun;
+	bool out;			/* reads are counted, not writes */
+	double target;
+} tcp_rows[] = {
+	{ "tcp-in", PLAIN, BATCH, false, 0.40 },
+	{ "gso-out", OFFLOAD, OFFLOAD, true, 0.95 },
+	{ "gso-in", OFFLOAD, OFFLOAD, false, 0.95 },
+	{ "gso-out-plain", PLAIN, OFFLOAD, true, 0.15 },
+	{ "gso-in-plain", PLAIN, OFFLOAD, false, 0.15 },
+};
 
-	for (row = rows; row < rows + ROWS; row++)
-		if (!strcmp(row->name, name)) {
-			profile(strcmp(driver, tun.name) ? &bsdtun : &tun, row);
+#define TCP_ROWS	(sizeof(tcp_rows) / sizeof(*tcp_rows))
+
+/* Measured once, for all rows. */
+static double tcp_cost(const struct driver *driver, enum how how, bool out)
+{
+	static struct tcp_cost costs[2][OFFLOAD + 1];
+	struct tcp_cost *cost = &costs[driver == &tun][how];
+
+	if (!cost->in)
+		*cost = tcp_measure(driver, how);
+	return out ? cost->out : cost->in;
+}
+
+static int profile_row(const char *name, const char *driver_name)
+{
+	const struct driver *driver = strcmp(driver_name, tun.name) ? &bsdtun : &tun;
+	size_t i;
+
+	for (i = 0; i < ROWS; i++)
+		if (!strcmp(rows[i].name, name)) {
+			profile(driver, &rows[i]);
+			return 0;
+		}
+	for (i = 0; i < TCP_ROWS; i++)
+		if (!strcmp(tcp_rows[i].name, name)) {
+			tcp_profile(driver, driver == &tun ? tcp_rows[i].tun : tcp_rows[i].bsdtun,
+				    tcp_rows[i].out);
 			return 0;
 		}
 	errx(1, "%s: no such row", name);
@@ -342,17 +461,11 @@ static int profile_row(const char *name, const char *driver)
 
 static void run_tcp(void)
 {
-	struct tcp_cost cost[2], plain;
+	const struct tcp_row *row;
 
-	plain = tcp_measure(&tun, PLAIN);
-	cost[0] = tcp_measure(&bsdtun, BATCH);
-	print("tcp-in", 0, plain.in, cost[0].in, 0.40);
-	cost[0] = tcp_measure(&tun, OFFLOAD);
-	cost[1] = tcp_measure(&bsdtun, OFFLOAD);
-	print("gso-out", 0, cost[0].out, cost[1].out, 0.95);
-	print("gso-in", 0, cost[0].in, cost[1].in, 0.95);
-	print("gso-out-plain", 0, plain.out, cost[1].out, 0.15);
-	print("gso-in-plain", 0, plain.in, cost[1].in, 0.15);
+	for (row = tcp_rows; row < tcp_rows + TCP_ROWS; row++)
+		print(row->name, 0, tcp_cost(&tun, row->tun, row->out),
+		      tcp_cost(&bsdtun, row->bsdtun, row->out), row->target);
 }
 
 /* From words such as "batch+offload". */

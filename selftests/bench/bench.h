@@ -59,6 +59,13 @@ struct tcp_cost {
 
 struct tcp_cost tcp_measure(const struct driver *driver, enum how by);
 
+/* Does the same for "profile": a burst is one call, of those that read (out) or write. */
+void tcp_profile(const struct driver *driver, enum how by, bool out);
+
+/* bench.c: around a burst, which itself begins and ends with now(), of so many packets */
+void profile_begin(void);
+void profile_end(int packets);
+
 /* many.c: prints what few and many interfaces cost each. */
 void many_measure(void);
 

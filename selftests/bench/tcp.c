@@ -12,6 +12,7 @@
 #include <linux/virtio_net.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +23,7 @@
 #define STREAM		(1024 * 1024)
 #define WARM_UP		STREAM
 #define MSS		1448
+#define HEADERS		(20 + 32)	/* of IPv4, and of TCP with its timestamps */
 #define PEER4		"192.0.2.2"
 #define FRAMES		256
 
@@ -53,6 +55,22 @@ static void end_setup(struct end *end, const struct driver *driver, enum how by,
 	end->sock = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 }
 
+/* How many segments' worth was read. */
+static int segments(enum how by, const unsigned char *buf, size_t len)
+{
+	size_t at, count = 0;
+
+	if (!(by & BATCH))
+		return (len - HEADERS + MSS - 1) / MSS;
+	for (at = 0; at < len; count++)
+		at += batch_aligned(sizeof(struct tun_batch_hdr) +
+				    ((struct tun_batch_hdr *)(buf + at))->len);
+	return count;
+}
+
+/* The sum of the calls that are profiled, if any are. */
+static const uint64_t *profiled;
+
 /* All that waits on one side is read, then written to the other; what the calls of
  * either kind cost is added. Returns the number of reads.
  */
@@ -67,11 +85,15 @@ static int move(const struct end *from, const struct end *to, enum how by, uint6
 	for (count = 0; count < FRAMES; count++) {
 		unsigned char *buf = batch ? joined : frames[count];
 
+		if (out == profiled)
+			profile_begin();
 		begin = now();
 		len = read(from->fd, buf, batch ? sizeof(joined) : ROOM);
 		if (len <= 0)
 			break;
 		*out += now() - begin;
+		if (out == profiled)
+			profile_end(segments(by, buf, len));
 		lens[count] = len;
 		if (batch) {
 			count++;
@@ -79,10 +101,16 @@ static int move(const struct end *from, const struct end *to, enum how by, uint6
 		}
 	}
 	for (i = 0; i < count; i++) {
+		const unsigned char *buf = batch ? joined : frames[i];
+
+		if (in == profiled)
+			profile_begin();
 		begin = now();
-		if (write(to->fd, batch ? joined : frames[i], lens[i]) != (ssize_t)lens[i])
+		if (write(to->fd, buf, lens[i]) != (ssize_t)lens[i])
 			err(1, "write");
 		*in += now() - begin;
+		if (in == profiled)
+			profile_end(segments(by, buf, lens[i]));
 	}
 	return count;
 }
@@ -143,19 +171,20 @@ static void end_connect(struct end ends[2], enum how by)
 	close(listener);
 }
 
-struct tcp_cost tcp_measure(const struct driver *driver, enum how by)
+static void connection_open(struct end ends[2], const struct driver *driver, enum how by)
 {
-	uint64_t out = 0, in = 0;
-	struct end ends[2];
-	int i;
+	uint64_t unused = 0;
 
 	end_setup(&ends[0], driver, by, 0);
 	end_setup(&ends[1], driver, by, 1);
 	end_connect(ends, by);
-	transfer(ends, by, WARM_UP, &out, &in);
-	out = 0;
-	in = 0;
-	transfer(ends, by, STREAM, &out, &in);
+	transfer(ends, by, WARM_UP, &unused, &unused);
+}
+
+static void connection_close(struct end ends[2], const struct driver *driver)
+{
+	int i;
+
 	for (i = 0; i < 2; i++) {
 		enter(ends[i].netns);
 		close(ends[i].sock);
@@ -163,7 +192,31 @@ struct tcp_cost tcp_measure(const struct driver *driver, enum how by)
 		link_del(driver->interface[i]);
 		close(ends[i].netns);
 	}
+}
+
+struct tcp_cost tcp_measure(const struct driver *driver, enum how by)
+{
+	uint64_t out = 0, in = 0;
+	struct end ends[2];
+
+	connection_open(ends, driver, by);
+	transfer(ends, by, STREAM, &out, &in);
+	connection_close(ends, driver);
 	return (struct tcp_cost){
 		.out = (double)out * MSS / STREAM, .in = (double)in * MSS / STREAM
 	};
+}
+
+void tcp_profile(const struct driver *driver, enum how by, bool out)
+{
+	uint64_t sums[2] = {};
+	struct end ends[2];
+	int i;
+
+	connection_open(ends, driver, by);
+	profiled = &sums[out];
+	puts("@ready");
+	for (i = 0; i < 1000; i++)
+		transfer(ends, by, STREAM, &sums[1], &sums[0]);
+	connection_close(ends, driver);
 }
