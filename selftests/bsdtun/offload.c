@@ -1173,6 +1173,39 @@ TEST_F(offload_forward, udp_super_packet_is_left_whole_if_ethtool_asks)
 	EXPECT_EQ(1000, header->gso_size);
 }
 
+/* GRO holds the segment back for a while. */
+TEST_F(offload_forward, super_packet_in_a_batch_does_not_overtake_a_segment)
+{
+	struct virtio_net_hdr segment = tcp_super;
+	struct tun_batch_hdr *frame;
+	struct tcphdr *tcp = (void *)(self->buf + sizeof(struct iphdr));
+	size_t at = 0, len;
+	uint32_t seq;
+	ssize_t got;
+	void *packet;
+	int i;
+
+	segment.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+	segment.gso_size = 0;
+	ASSERT_EQ(0, set(self->in, TUNSBATCH, 1));
+	for (i = 0; i < 2; i++) {
+		frame = (void *)(self->packet + at);
+		packet = (void *)(frame + 1) + VNET_HEADER;
+		len = build_tcp(packet, 1 + i * TCP_SEGMENT, i ? SUPER : TCP_SEGMENT);
+		finish_forwarded(packet, len, IPPROTO_TCP, offsetof(struct tcphdr, check));
+		memcpy(frame + 1, i ? &tcp_super : &segment, VNET_HEADER);
+		*frame = (struct tun_batch_hdr){ .len = VNET_HEADER + len };
+		at += batch_aligned(sizeof(*frame) + frame->len);
+	}
+	ASSERT_EQ((ssize_t)at, write(self->in, self->packet, at));
+	for (seq = 1; seq < 1 + TCP_SEGMENT + SUPER; seq += got - TCP4_HEADERS) {
+		got = wait_read(self->out, self->buf, ROOM);
+		ASSERT_LT((ssize_t)TCP4_HEADERS, got);
+		ASSERT_EQ(seq, ntohl(tcp->seq));
+		EXPECT_TRUE(packet_is_sound(self->buf, got));
+	}
+}
+
 /* Changes while packets wait */
 
 TEST_F(offload_forward, packets_that_wait_are_finished_when_the_reader_stops_to_do_it)

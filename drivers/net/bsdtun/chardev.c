@@ -229,13 +229,9 @@ static enum bsdtun_counter cause_of(int err)
 	}
 }
 
-/* Segments of a TCP connection are what GRO joins; others it would only cost, as it
- * would super-packets, which are not joined if they come from a program.
- */
+/* Segments of a TCP connection are what GRO joins; others it would only cost. */
 static bool may_be_joined(const struct sk_buff *skb)
 {
-	if (skb_is_gso(skb))
-		return false;
 	if (skb->protocol == htons(ETH_P_IP))
 		return skb_headlen(skb) >= sizeof(struct iphdr) &&
 		       ip_hdr(skb)->protocol == IPPROTO_TCP;
@@ -253,9 +249,11 @@ static void join(struct bsdtun_device *bt, struct sk_buff *skb)
 		bsdtun_count_drop(bt, NULL, BSDTUN_RX_BACKLOG);
 }
 
-/* Hands a packet to the stack as if it had arrived on the interface. */
+/* Hands a packet to the stack as if it had arrived on the interface; with @joined, by
+ * way of GRO if it is of a kind for that.
+ */
 static void hand_over(struct bsdtun_queue *queue, struct bsdtun_device *bt,
-		      struct sk_buff *skb, bool batch)
+		      struct sk_buff *skb, bool joined)
 {
 	if (unlikely(!(READ_ONCE(bt->dev->flags) & IFF_UP))) {
 		bsdtun_drop(bt, skb, BSDTUN_RX_DOWN);
@@ -268,7 +266,7 @@ static void hand_over(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 	skb->dev = bt->dev;
 	trace_bsdtun_write(queue, skb);
 	dev_sw_netstats_rx_add(bt->dev, skb->len);
-	if (batch && may_be_joined(skb))
+	if (joined && may_be_joined(skb))
 		join(bt, skb);
 	else
 		netif_receive_skb(skb);
@@ -330,9 +328,26 @@ static struct sk_buff *finish_packet(struct bsdtun_queue *queue,
 	return skb;
 }
 
-/* The same, in their order, but that TCP comes behind the others. Returns 0 or -EIO. */
-static int deliver_batch(struct bsdtun_queue *queue, struct sk_buff_head *packets)
+/* Super-packets of a program's are not joined, and would overtake the segments of their
+ * connection that are. They also would lose their transport header on that way.
+ */
+static bool no_super_packet(const struct sk_buff_head *packets)
 {
+	struct sk_buff *skb;
+
+	skb_queue_walk(packets, skb)
+		if (skb_is_gso(skb))
+			return false;
+	return true;
+}
+
+/* The same, in their order, but that segments that are joined come behind all others.
+ * Returns 0 or -EIO.
+ */
+static int deliver_batch(struct bsdtun_queue *queue, enum bsdtun_header header,
+			 struct sk_buff_head *packets)
+{
+	bool joined = header == BSDTUN_HEADER_NONE || no_super_packet(packets);
 	struct bsdtun_device *bt;
 	struct sk_buff *skb;
 	int err = 0;
@@ -344,7 +359,7 @@ static int deliver_batch(struct bsdtun_queue *queue, struct sk_buff_head *packet
 			kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
 			err = -EIO;
 		} else {
-			hand_over(queue, bt, skb, true);
+			hand_over(queue, bt, skb, joined);
 		}
 	}
 	local_bh_enable();
@@ -380,7 +395,7 @@ static noinline ssize_t write_batch(struct bsdtun_queue *queue,
 			    taken < len)
 				continue;
 		}
-		err = deliver_batch(queue, &packets);
+		err = deliver_batch(queue, format.header, &packets);
 		if (err)
 			return delivered ?: err;
 		delivered = taken;
