@@ -154,7 +154,7 @@ show_lost() {
 	shows " opens 1 file 0 framing none offload none batch off rx_errors_family 1 rx_dropped_down 1 " ip -d -s link show bsdtun0
 	hides "[rt]x_" ip -d link show bsdtun0
 	for name in tx_dropped_{no_reader,family,offload,full,nomem,purged,fault} \
-		rx_errors_{length,family,header,fault} rx_dropped_{down,nomem}; do
+		rx_errors_{length,family,header,fault} rx_dropped_{down,nomem,backlog}; do
 		case $name in
 		*_errors_family | *_down) counters+=",\"$name\":1" ;;
 		*) counters+=",\"$name\":0" ;;
