@@ -185,7 +185,9 @@ static uint64_t burst_echo(struct machine *m)
 	return begin;
 }
 
-/* A reader that sleeps, and comes before who sends: it has read when send returns. */
+/* A reader that sleeps, and comes before who sends: it has read when send returns. Its
+ * beginning and its end are not counted, nor a packet at either.
+ */
 static atomic_uint woken;
 
 static void *sleeper(void *arg)
@@ -197,7 +199,7 @@ static void *sleeper(void *arg)
 
 	if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &first))
 		errx(1, "SCHED_FIFO");
-	for (i = 0; i < BURST; i++) {
+	for (i = 0; i < BURST + 2; i++) {
 		if (read(m->fd, room, sizeof(room)) <= 0)
 			err(1, "read");
 		woken++;
@@ -205,9 +207,18 @@ static void *sleeper(void *arg)
 	return NULL;
 }
 
-static uint64_t burst_wake(struct machine *m)
+static void wake(struct machine *m)
 {
 	static const char payload[64];
+	unsigned int before = woken;
+
+	send(m->sock, payload, sizeof(payload), 0);
+	while (woken == before)
+		sched_yield();
+}
+
+static uint64_t burst_wake(struct machine *m)
+{
 	int i, flags = fcntl(m->fd, F_GETFL);
 	pthread_t thread;
 	uint64_t begin;
@@ -216,13 +227,12 @@ static uint64_t burst_wake(struct machine *m)
 	fcntl(m->fd, F_SETFL, flags & ~O_NONBLOCK);
 	if (pthread_create(&thread, NULL, sleeper, m))
 		errx(1, "pthread_create");
+	wake(m);
 	begin = now();
-	for (i = 0; i < BURST; i++) {
-		send(m->sock, payload, sizeof(payload), 0);
-		while (woken == (unsigned int)i)
-			sched_yield();
-	}
+	for (i = 0; i < BURST; i++)
+		wake(m);
 	begin = now() - begin;
+	wake(m);
 	pthread_join(thread, NULL);
 	fcntl(m->fd, F_SETFL, flags);
 	return begin;

@@ -22,6 +22,7 @@ enum how {
 struct driver {
 	const char *name;
 	int (*open)(unsigned int unit, enum how by);	/* non-blocking; ends the program if not */
+	int (*add)(unsigned int unit);	/* an interface that is there without an open file */
 	const char *interface[2];
 };
 
@@ -42,6 +43,9 @@ struct machine {
 
 /* Nanoseconds, which under QEMU's -icount shift=0 are instructions. */
 uint64_t now(void);
+
+/* How much of the difference between two calls of now() is its own. */
+uint64_t now_cost(void);
 
 /* The socket of a machine sends BURST packets. */
 void send_burst(struct machine *m);

@@ -63,7 +63,7 @@ static double packet_cost(const struct driver *driver, int count)
 	int sock, i;
 
 	name_of(driver, count - 1, name);
-	if (addr_add(name, HERE4, NULL, 24) || link_up(name))
+	if (addr_add(name, HERE4, NULL, 24))
 		err(1, "%s", name);
 	sock = udp_socket(AF_INET);
 	for (i = -100; i < 1000; i++) {
@@ -78,7 +78,6 @@ static double packet_cost(const struct driver *driver, int count)
 
 static struct costs measure(const struct driver *driver, int count)
 {
-	bool apart = driver == &bsdtun;	/* an interface there is without an open file */
 	struct costs costs = {};
 	char name[16];
 	uint64_t begin;
@@ -86,35 +85,34 @@ static struct costs measure(const struct driver *driver, int count)
 	int i;
 
 	before = memory_in_kernel();
-	if (apart) {
-		begin = own_time();
-		for (i = 0; i < count; i++) {
-			name_of(driver, i, name);
-			if (link_add(name, "bsdtun", 1))
-				errx(1, "%s cannot be made", name);
-		}
-		costs.add = each(begin, count);
-		costs.idle_bytes = (double)(memory_in_kernel() - before) / count;
-	}
+	begin = own_time();
+	for (i = 0; i < count; i++)
+		if (driver->add(i))
+			errx(1, "%s %d cannot be made", driver->name, i);
+	costs.add = each(begin, count);
+	costs.idle_bytes = (double)(memory_in_kernel() - before) / count;
 	begin = own_time();
 	for (i = 0; i < count; i++)
 		fds[i] = driver->open(i, PLAIN);
 	costs.open = each(begin, count);
 	costs.open_bytes = (double)(memory_in_kernel() - before) / count;
+	for (i = 0; i < count; i++) {
+		name_of(driver, i, name);
+		if (link_up(name))
+			errx(1, "%s cannot be taken up", name);
+	}
 	costs.packet = packet_cost(driver, count);
 	begin = own_time();
 	for (i = 0; i < count; i++)
 		close(fds[i]);
 	costs.close = each(begin, count);
-	if (apart) {
-		begin = own_time();
-		for (i = 0; i < count; i++) {
-			name_of(driver, i, name);
-			if (link_del(name))
-				errx(1, "%s cannot be deleted", name);
-		}
-		costs.del = each(begin, count);
+	begin = own_time();
+	for (i = 0; i < count; i++) {
+		name_of(driver, i, name);
+		if (link_del(name))
+			errx(1, "%s cannot be deleted", name);
 	}
+	costs.del = each(begin, count);
 	return costs;
 }
 

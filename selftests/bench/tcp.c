@@ -91,7 +91,7 @@ static int move(const struct end *from, const struct end *to, enum how by, uint6
 		len = read(from->fd, buf, batch ? sizeof(joined) : ROOM);
 		if (len <= 0)
 			break;
-		*out += now() - begin;
+		*out += now() - begin - now_cost();
 		if (out == profiled)
 			profile_end(segments(by, buf, len));
 		lens[count] = len;
@@ -108,7 +108,7 @@ static int move(const struct end *from, const struct end *to, enum how by, uint6
 		begin = now();
 		if (write(to->fd, buf, lens[i]) != (ssize_t)lens[i])
 			err(1, "write");
-		*in += now() - begin;
+		*in += now() - begin - now_cost();
 		if (in == profiled)
 			profile_end(segments(by, buf, lens[i]));
 	}
