@@ -94,7 +94,8 @@ static int tun_add(unsigned int unit)
 }
 
 const struct driver bsdtun = {
-	.name = "bsdtun", .open = bsdtun_open, .add = bsdtun_add, .interface = { "bsdtun0", "bsdtun1" },
+	.name = "bsdtun", .open = bsdtun_open, .add = bsdtun_add,
+	.interface = { "bsdtun0", "bsdtun1" },
 };
 
 const struct driver tun = {
