@@ -4,7 +4,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 KERNEL ?= 6.12
 
 all_kernels := 6.1 6.12 7.3 6.12-cloud 7.3-cloud 6.12-rt 7.3-rt 6.12-debug 7.3-debug 7.3-kcsan \
-	6.12-arm64 6.12-arm64-16k 6.12-s390x
+	6.12-arm64 6.12-arm64-16k 6.1-s390x
 
 kbuild = -C $(KDIR) M=$(CURDIR)
 

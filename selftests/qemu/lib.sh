@@ -79,7 +79,7 @@ cpu_of() {
 suite_of() {
 	case $1 in
 	6.12-arm64* | 6.12-*-arm64 | 7.3-arm64* | 7.3-*-arm64) echo trixie-arm64 ;;
-	6.12-s390x) echo bookworm-s390x ;;
+	6.1-s390x) echo bookworm-s390x ;;
 	6.1 | 6.1-* | 6.12 | 6.12-*) echo bookworm ;;
 	7.3 | 7.3-*) echo trixie ;;
 	*) die "no Debian release is known to carry kernel $1 (try 6.1, 6.12 or 7.3)" ;;
@@ -121,8 +121,8 @@ security_mirror() {
 	echo "$uri"
 }
 
-# The one-line apt sources of a suite, from that mirror. Of s390x it is the release and its
-# backports alone, which have come to rest: mirrors do not keep what still changes in step.
+# The one-line apt sources of a suite, from that mirror. Of s390x it is the release alone, which
+# has come to rest: mirrors do not keep what still changes in step.
 sources() {
 	local suite=${1%%-*} main security keys
 	main=$(mirror)
@@ -131,10 +131,7 @@ sources() {
 		[[ -e $keys ]] && break
 	done
 	echo "deb [signed-by=$keys] $main $suite main"
-	if [[ $1 == *-s390x ]]; then
-		echo "deb [signed-by=$keys] $main $suite-backports main"
-		return
-	fi
+	[[ $1 != *-s390x ]] || return 0
 	echo "deb [signed-by=$keys] $main $suite-updates main"
 	echo "deb [signed-by=$keys] $security $suite-security main"
 	if [[ $suite == trixie ]]; then
