@@ -71,6 +71,23 @@ static int segments(enum how by, const unsigned char *buf, size_t len)
 /* The sum of the calls that are profiled, if any are. */
 static const uint64_t *profiled;
 
+/* Around a call whose cost is added to a sum. */
+
+static uint64_t call_begin(const uint64_t *sum)
+{
+	if (sum == profiled)
+		profile_begin();
+	return now();
+}
+
+static void call_end(uint64_t *sum, uint64_t begin, enum how by, const unsigned char *buf,
+		     size_t len)
+{
+	*sum += now() - begin - now_cost();
+	if (sum == profiled)
+		profile_end(segments(by, buf, len));
+}
+
 /* All that waits on one side is read, then written to the other; what the calls of
  * either kind cost is added. Returns the number of reads.
  */
@@ -85,15 +102,11 @@ static int move(const struct end *from, const struct end *to, enum how by, uint6
 	for (count = 0; count < FRAMES; count++) {
 		unsigned char *buf = batch ? joined : frames[count];
 
-		if (out == profiled)
-			profile_begin();
-		begin = now();
+		begin = call_begin(out);
 		len = read(from->fd, buf, batch ? sizeof(joined) : ROOM);
 		if (len <= 0)
 			break;
-		*out += now() - begin - now_cost();
-		if (out == profiled)
-			profile_end(segments(by, buf, len));
+		call_end(out, begin, by, buf, len);
 		lens[count] = len;
 		if (batch) {
 			count++;
@@ -103,14 +116,10 @@ static int move(const struct end *from, const struct end *to, enum how by, uint6
 	for (i = 0; i < count; i++) {
 		const unsigned char *buf = batch ? joined : frames[i];
 
-		if (in == profiled)
-			profile_begin();
-		begin = now();
+		begin = call_begin(in);
 		if (write(to->fd, buf, lens[i]) != (ssize_t)lens[i])
 			err(1, "write");
-		*in += now() - begin - now_cost();
-		if (in == profiled)
-			profile_end(segments(by, buf, lens[i]));
+		call_end(in, begin, by, buf, lens[i]);
 	}
 	return count;
 }
