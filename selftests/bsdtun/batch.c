@@ -733,29 +733,24 @@ TEST_F(batch, of_a_deleted_interface_is_EIO)
 /* The stack takes the segments of one connection as one packet. */
 TEST_F(batch, segments_of_one_connection_are_joined)
 {
-	static unsigned char packet[sizeof(struct iphdr) + sizeof(struct tcphdr) + SEGMENT];
-	int i, sock = packet_socket(DEV);
+	int sock = packet_socket(DEV);
 	ssize_t len;
 
-	for (i = 0; i < 4; i++)
-		append(self, packet, build_tcp(packet, 1 + i * SEGMENT, SEGMENT));
+	self->len = build_tcp_batch(self->buf, 4, SEGMENT);
 	ASSERT_EQ((ssize_t)self->len, write(self->fd, self->buf, self->len));
 	do {
 		len = recv(sock, self->buf, sizeof(self->buf), 0);
 	} while (len > 0 && len < 100);
-	EXPECT_EQ((ssize_t)sizeof(packet) + 3 * SEGMENT, len);
+	EXPECT_EQ((ssize_t)(sizeof(struct iphdr) + sizeof(struct tcphdr)) + 4 * SEGMENT, len);
 }
 
 /* As many are kept as the backlog may hold, and one. */
 TEST_F(batch, segments_that_the_backlog_refuses_are_counted)
 {
-	static unsigned char packet[sizeof(struct iphdr) + sizeof(struct tcphdr) + SEGMENT];
 	struct link link;
-	int i;
 
+	self->len = build_tcp_batch(self->buf, MANY, SEGMENT);
 	ASSERT_EQ(0, core_set("netdev_max_backlog", "9"));
-	for (i = 0; i < MANY; i++)
-		append(self, packet, build_tcp(packet, 1 + i * SEGMENT, SEGMENT));
 	EXPECT_EQ((ssize_t)self->len, write(self->fd, self->buf, self->len));
 	EXPECT_EQ(0, core_set("netdev_max_backlog", "1000"));
 	ASSERT_EQ(0, link_get(DEV, &link));

@@ -121,11 +121,6 @@ static const struct deed opens[] = {
 	{ }
 };
 
-static const struct deed creates[] = {
-	{ .name = "open", .act = open_and_find },
-	{ }
-};
-
 static int open_cloning(int fd, const struct deed *deed)
 {
 	int there;
@@ -139,7 +134,8 @@ static int open_cloning(int fd, const struct deed *deed)
 	return there ? 0 : -ENODEV;
 }
 
-static const struct deed clones[] = {
+static const struct deed creates[] = {
+	{ .name = "open", .act = open_and_find },
 	{ .name = "open of the cloning node", .act = open_cloning },
 	{ }
 };
@@ -493,10 +489,6 @@ static const struct line {
 	{ creates, FREE, NOTHING, 0666,
 	  { 0, P, 0, P,  P, P, P, P, P,  0, P, 0, 0, 0,  0 } },
 	{ creates, FREE, NOTHING, 0600,
-	  { 0, P, A, P,  A, A, A, A, A,  A, A, A, A, 0,  0 } },
-	{ clones, FREE, NOTHING, 0666,
-	  { 0, P, 0, P,  P, P, P, P, P,  0, P, 0, 0, 0,  0 } },
-	{ clones, FREE, NOTHING, 0600,
 	  { 0, P, A, P,  A, A, A, A, A,  A, A, A, A, 0,  0 } },
 	/* A unit is taken from the machine's own namespaces alone. */
 	{ adds, FREE, NOTHING, 0666,

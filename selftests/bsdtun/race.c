@@ -26,7 +26,6 @@
 /* Of a batch; a frame is a multiple of 8 bytes. */
 #define SEGMENTS	16
 #define SEGMENT		472
-#define FRAME		(sizeof(struct tun_batch_hdr) + 40 + SEGMENT)
 
 /* What two processes share: how many have come to the line from which both
  * start, and what the second one reports of a round.
@@ -316,15 +315,11 @@ TEST_F(race, writer_against_delete)
 static void write_batch_round(struct shared *shared)
 {
 	static struct tun_batch_hdr batch[2048];
-	int fd = unit_open(0, O_RDWR), i, on = 1;
-	struct tun_batch_hdr *header = batch;
+	int fd = unit_open(0, O_RDWR), on = 1;
+	size_t len = build_tcp_batch(batch, SEGMENTS, SEGMENT);
 
-	for (i = 0; i < SEGMENTS; i++) {
-		header->len = build_tcp(header + 1, 1 + i * SEGMENT, SEGMENT);
-		header += FRAME / sizeof(*header);
-	}
 	ioctl(fd, TUNSBATCH, &on);
-	write_until_gone(shared, fd, batch, SEGMENTS * FRAME);
+	write_until_gone(shared, fd, batch, len);
 }
 
 TEST_F(race, writer_of_batches_against_delete)

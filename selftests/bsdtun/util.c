@@ -808,6 +808,21 @@ size_t build_tcp(void *packet, uint32_t seq, size_t len)
 	return total;
 }
 
+size_t build_tcp_batch(void *batch, int count, size_t len)
+{
+	struct tun_batch_hdr *header;
+	size_t at = 0;
+	int i;
+
+	for (i = 0; i < count; i++) {
+		header = batch + at;
+		header->len = build_tcp(header + 1, 1 + i * len, len);
+		header->reserved = 0;
+		at += batch_aligned(sizeof(*header) + header->len);
+	}
+	return at;
+}
+
 size_t build_echo(int family, void *packet, size_t len)
 {
 	int protocol = family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;

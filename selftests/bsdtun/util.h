@@ -120,14 +120,17 @@ int route_count(const char *dev, int family);
 /* Packets from THERE to HERE. The builders return the length. */
 size_t build_udp(int family, void *packet, const void *payload, size_t len);
 size_t build_tcp(void *packet, uint32_t seq, size_t len);	/* of IPv4 */
-
-/* Where the frame of a batch that follows so many bytes begins. */
-size_t batch_aligned(size_t len);
 size_t build_echo(int family, void *packet, size_t len);
 bool packet_is_sound(const void *packet, size_t len);
 const void *packet_payload(const void *packet);
 long packet_number(const void *packet);	/* of send_numbers() */
 void pattern(void *buf, size_t len);
+
+/* Where the frame of a batch that follows so many bytes begins; and a batch of so many
+ * segments, which follow each other.
+ */
+size_t batch_aligned(size_t len);
+size_t build_tcp_batch(void *batch, int count, size_t len);
 
 /* Checksums: bytes from an even place on are added; the sum becomes the checksum. */
 uint32_t sum_add(uint32_t sum, const void *data, size_t len);
