@@ -357,9 +357,16 @@ static bool tx_may_wake(struct ptr_ring *ring, struct netdev_queue *txq)
 	return half_free(ring);
 }
 
-/* Asked when the ring is empty: nobody may read again before the queue is started. */
+/* Asked when the last packet was taken: nobody may read again before the queue is
+ * started. The charge for an empty ring, slots that are kept, reaches no limit but an
+ * administrator's: the sender's cache line is not looked at for others.
+ */
 static bool limit_reached(const struct netdev_queue *txq)
 {
+#ifdef CONFIG_BQL
+	if (likely(READ_ONCE(txq->dql.limit) >= QUEUE_LIMIT_MIN))
+		return false;
+#endif
 	/* The packet that reached the limit came later than the stop. */
 	smp_rmb();
 	return test_bit(__QUEUE_STATE_STACK_XOFF, &txq->state);
@@ -441,7 +448,10 @@ static bool consume_batch(struct bsdtun_queue *queue, struct bsdtun_batch *batch
 	if (!count && skb)
 		batch->count = -EMSGSIZE;
 	/* The indices alone tell nothing: they may have gone all the way round. */
-	unlock_consumed(queue, slots_kept(ring) != kept + count);
+	if (likely(count))
+		unlock_consumed(queue, slots_kept(ring) != kept + count);
+	else
+		spin_unlock(&ring->consumer_lock);
 	return batch->count;
 }
 
@@ -461,9 +471,12 @@ struct bsdtun_packet bsdtun_queue_receive(struct bsdtun_queue *queue)
 	spin_lock(&ring->consumer_lock);
 	packet.format = queue->format;
 	packet.skb = packet.format.batch ? NULL : __ptr_ring_consume(ring);
-	unlock_consumed(queue, packet.skb && !slots_kept(ring));
-	if (likely(packet.skb))
-		trace_bsdtun_dequeue(queue, packet.skb);
+	if (unlikely(!packet.skb)) {
+		spin_unlock(&ring->consumer_lock);
+		return packet;
+	}
+	unlock_consumed(queue, !slots_kept(ring));
+	trace_bsdtun_dequeue(queue, packet.skb);
 	return packet;
 }
 
