@@ -1042,10 +1042,54 @@ static void machine(void)
 static unsigned char packet[ROOM];
 static size_t packet_len;
 
+/* Memory of written packets is used again when they are freed. So those of another unit
+ * use it up, and stay in the socket. Each leaves less than a page of what it has begun.
+ */
+static int other = NONE;
+
+static void use_up_memory(int packets)
+{
+	static unsigned char longest[ROOM], payload[TUNMRU];
+	size_t len = build_udp(AF_INET, longest, payload, TUNMRU - UDP4_HEADERS);
+
+	while (packets--)
+		if (write(other, longest, len) != (ssize_t)len)
+			err(1, "write to another unit");
+}
+
+static void other_open(void)
+{
+	int size = 256 << 20;
+	cpu_set_t first;
+
+	/* Each processor has its own. */
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	if (sched_setaffinity(0, sizeof(first), &first) ||
+	    setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		err(1, "another unit");
+	other = unit_take(1, O_RDWR | O_NONBLOCK);
+	if (link_up("bsdtun1"))
+		errx(1, "bsdtun1");
+}
+
+static void other_close(void)
+{
+	close(other);
+	other = NONE;
+	if (link_del("bsdtun1"))
+		errx(1, "bsdtun1");
+}
+
 static int write_packet(void)
 {
-	int ret = STEPPED(write(fds[0], packet, packet_len));
+	unsigned int n = nth;
+	int ret;
 
+	nth = 0;
+	use_up_memory(1);
+	nth = n;
+	ret = STEPPED(write(fds[0], packet, packet_len));
 	return ret == (int)packet_len ? 0 : ret;
 }
 
@@ -1097,20 +1141,29 @@ TEST_F_TIMEOUT(fault, packet_written, 1200)
 	const struct prelude *prelude;
 	size_t i;
 	struct link link;
+	bool large;
 
 	fds[0] = unit_take(0, O_RDWR | O_NONBLOCK);
 	machine();
+	other_open();
 	for (prelude = preludes; prelude < preludes + ARRAY_SIZE(preludes); prelude++) {
 		ASSERT_EQ(0, ioctl(fds[0], prelude->request, &prelude->argument));
 		for (i = 0; i < ARRAY_SIZE(lens) * 2; i++) {
 			batch = i & 1;
 			ASSERT_EQ(0, set(fds[0], TUNSBATCH, batch));
 			build_packet(prelude, batch, lens[i / 2]);
-			/* A short one is made of what lies ready. */
-			EXPECT_LE(lens[i / 2] > 4095, step(_metadata, &call)) {
+			use_up_memory(50);
+			/* A short one is made of what lies ready; of a longer one the first
+			 * try does not wait for memory, the second does.
+			 */
+			large = lens[i / 2] > 4095;
+			EXPECT_LE(large && lasting, step(_metadata, &call)) {
 				TH_LOG("%#lx, batch %d, %zu bytes", prelude->request, batch,
 				       packet_len);
 			}
+			EXPECT_LE(large, ended.faults - ended.nocopy);
+			while (recv(sock, packet, 1, MSG_DONTWAIT | MSG_TRUNC) > 0)
+				;
 			ok += ended.ok;
 			nomem += ended.nomem;
 			nocopy += ended.nocopy;
@@ -1120,6 +1173,7 @@ TEST_F_TIMEOUT(fault, packet_written, 1200)
 	EXPECT_EQ(ok, (int)link.stats.rx_packets);
 	EXPECT_EQ(nomem, counter(DEV, "rx_dropped_nomem"));
 	EXPECT_EQ(nocopy, counter(DEV, "rx_errors_fault"));
+	other_close();
 }
 
 static int read_packet(void)

@@ -11,6 +11,8 @@
 #include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
+#include <linux/local_lock.h>
+#include <linux/lockdep.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched/signal.h>
 #include <linux/skbuff.h>
@@ -18,10 +20,37 @@
 #include <linux/virtio_net.h>
 #include <net/rtnetlink.h>
 #include <net/sch_generic.h>
+/* 6.6 */
+#ifdef HAVE_PAGE_POOL_HELPERS
+#include <net/page_pool/helpers.h>
+#else
+#include <net/page_pool.h>
+#endif
 
 /* A kernel's own drivers select it, from outside one can only ask. */
 #ifndef CONFIG_GRO_CELLS
 #error "bsdtun needs GRO_CELLS, which the kernel has with CONFIG_NET_IPIP"
+#endif
+
+#ifndef CONFIG_PAGE_POOL
+#error "bsdtun needs PAGE_POOL, which the kernel has with CONFIG_VETH"
+#endif
+
+/* Any pool of pages hands out fragments since 6.7. */
+#ifndef PP_FLAG_PAGE_FRAG
+#define PP_FLAG_PAGE_FRAG	0
+#endif
+
+/* 6.11. Before, a CPU without softirqs is one's own on real-time kernels too. */
+#ifndef local_lock_nested_bh
+static inline void local_lock_nested_bh(local_lock_t __percpu *lock)
+{
+	lockdep_assert_in_softirq();
+}
+
+static inline void local_unlock_nested_bh(local_lock_t __percpu *lock)
+{
+}
 #endif
 
 /* Typed allocation: 7.0. */

@@ -4,6 +4,7 @@
 #include "frame.h"
 #include "drop.h"
 #include "offload.h"
+#include "pool.h"
 
 #include <linux/in.h>
 #include <linux/in6.h>
@@ -329,63 +330,6 @@ fault:
 	return -EFAULT;
 }
 
-/* Of this CPU's page fragments and of the skbs that NAPI keeps, which is less work
- * than two allocations.
- */
-static struct sk_buff *alloc_small_packet(size_t size)
-{
-	struct sk_buff *skb = NULL;
-	void *head;
-
-	local_bh_disable();
-	head = napi_alloc_frag(size);
-	if (likely(head)) {
-		skb = napi_build_skb(head, size);
-		if (unlikely(!skb))
-			skb_free_frag(head);
-	}
-	local_bh_enable();
-	return skb;
-}
-
-/* A head that fits a page, the rest in pages: no order above what is cheap. */
-static noinline struct sk_buff *alloc_large_packet(size_t len)
-{
-	size_t head = min_t(size_t, len, SKB_MAX_HEAD(NET_SKB_PAD));
-	struct sk_buff *skb;
-	int err;
-
-	skb = alloc_skb_with_frags(NET_SKB_PAD + head, len - head,
-				   PAGE_ALLOC_COSTLY_ORDER, &err, GFP_KERNEL);
-	if (!skb)
-		return NULL;
-
-	skb_reserve(skb, NET_SKB_PAD);
-	skb_put(skb, head);
-	skb->data_len = len - head;
-	skb->len = len;
-	return skb;
-}
-
-/* With room for @ahead bytes more, unless it is about as long as a page or longer. */
-static struct sk_buff *alloc_packet(size_t len, size_t ahead)
-{
-	size_t room = NET_SKB_PAD + len + ahead;
-	struct sk_buff *skb;
-
-	if (unlikely(SKB_HEAD_ALIGN(room) > PAGE_SIZE))
-		return alloc_large_packet(len);
-
-	skb = alloc_small_packet(SKB_HEAD_ALIGN(room));
-	if (unlikely(!skb))
-		skb = alloc_skb(room, GFP_KERNEL);
-	if (unlikely(!skb))
-		return NULL;
-	skb_reserve(skb, NET_SKB_PAD);
-	__skb_put(skb, len);
-	return skb;
-}
-
 /* Copies what precedes the packet. Returns 0 or a negative errno. */
 static noinline int preamble_from_iter(struct bsdtun_format format,
 				       union bsdtun_header_data *data,
@@ -520,7 +464,7 @@ struct sk_buff *bsdtun_frame_from_iter(struct bsdtun_format format,
 		len -= before;
 	}
 
-	skb = alloc_packet(len, ahead);
+	skb = bsdtun_pool_packet(len, ahead);
 	if (unlikely(!skb))
 		return ERR_PTR(-ENOBUFS);
 	/* One about as long as a page has no room behind it. */

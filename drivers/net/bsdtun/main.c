@@ -3,6 +3,7 @@
 
 #include "device.h"
 #include "netlink.h"
+#include "pool.h"
 #include "unit.h"
 
 #include <linux/init.h>
@@ -13,9 +14,13 @@ static int __init bsdtun_init(void)
 {
 	int err;
 
-	err = bsdtun_device_init();
+	err = bsdtun_pool_init();
 	if (err)
 		return err;
+
+	err = bsdtun_device_init();
+	if (err)
+		goto err_pool;
 
 	err = bsdtun_netlink_init();
 	if (err)
@@ -31,6 +36,8 @@ err_netlink:
 	bsdtun_netlink_exit();
 err_device:
 	bsdtun_device_exit();
+err_pool:
+	bsdtun_pool_exit();
 	return err;
 }
 
@@ -39,6 +46,7 @@ static void __exit bsdtun_exit(void)
 	bsdtun_unit_exit();
 	bsdtun_netlink_exit();
 	bsdtun_device_exit();
+	bsdtun_pool_exit();
 }
 
 module_init(bsdtun_init);

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* The memory of packets that are written: it is used again, and outlives what made it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/bsdtun.h>
+
+#include "kselftest_harness.h"
+#include "util.h"
+
+#define LONG_PAYLOAD	60000
+#define ONLINE		"/sys/devices/system/cpu/cpu1/online"
+#define RELOAD		"modprobe -r bsdtun && modprobe bsdtun"
+
+/* In its head, about as long as that, and in pages. */
+static const size_t sizes[] = { 100, 1400, 3600, 5000, LONG_PAYLOAD };
+
+FIXTURE(pool)
+{
+	int fd;
+	int sock;
+	unsigned char packet[ROOM];
+	unsigned char payload[ROOM];
+};
+
+FIXTURE_SETUP(pool)
+{
+	int size = 1 << 20;
+
+	machine_setup(&self->fd, &self->sock);
+	ASSERT_EQ(0, setsockopt(self->sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)));
+	pattern(self->payload, sizeof(self->payload));
+}
+
+FIXTURE_TEARDOWN(pool)
+{
+	close(self->fd);
+	link_del(DEV);
+}
+
+static bool written(struct _test_data_pool *self, size_t payload)
+{
+	size_t len = build_udp(AF_INET, self->packet, self->payload, payload);
+
+	return write(self->fd, self->packet, len) == (ssize_t)len;
+}
+
+static bool arrived(struct _test_data_pool *self, size_t payload)
+{
+	static unsigned char got[ROOM];
+
+	return recv(self->sock, got, sizeof(got), 0) == (ssize_t)payload &&
+	       !memcmp(got, self->payload, payload);
+}
+
+static bool all_written(struct _test_data_pool *self)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		if (!written(self, sizes[i]))
+			return false;
+	return true;
+}
+
+static bool all_arrived(struct _test_data_pool *self)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		if (!arrived(self, sizes[i]))
+			return false;
+	return true;
+}
+
+/* How many pages the kernel has handed out since its boot. */
+static long long pages_handed_out(void)
+{
+	static const char * const zones[] = { "pgalloc_dma ", "pgalloc_dma32 ", "pgalloc_normal " };
+	long long count, sum = 0;
+	char line[128];
+	size_t i;
+	FILE *file;
+
+	file = fopen("/proc/vmstat", "r");
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file))
+		for (i = 0; i < ARRAY_SIZE(zones); i++)
+			if (!strncmp(line, zones[i], strlen(zones[i])) &&
+			    sscanf(line + strlen(zones[i]), "%lld", &count) == 1)
+				sum += count;
+	fclose(file);
+	return sum;
+}
+
+static int run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set);
+}
+
+TEST_F(pool, is_used_again)
+{
+	const int count = 1000, page = sysconf(_SC_PAGESIZE);
+	long long before;
+	int i;
+
+	ASSERT_EQ(0, run_on(0));
+	/* Warm. */
+	for (i = 0; i < 20; i++)
+		ASSERT_TRUE(written(self, LONG_PAYLOAD) && arrived(self, LONG_PAYLOAD));
+	before = pages_handed_out();
+	ASSERT_LT(0, before);
+	for (i = 0; i < count; i++)
+		ASSERT_TRUE(written(self, LONG_PAYLOAD) && arrived(self, LONG_PAYLOAD));
+	/* Others take some meanwhile. */
+	EXPECT_GT(count * (LONG_PAYLOAD / page) / 4, pages_handed_out() - before);
+}
+
+TEST_F(pool, lends_a_socket_memory_that_outlives_the_module)
+{
+	ASSERT_TRUE(all_written(self));
+	close(self->fd);
+	ASSERT_EQ(0, system(RELOAD));
+	EXPECT_TRUE(all_arrived(self));
+
+	self->fd = unit_take(0, O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, addr_add(DEV, HERE4, NULL, 24));
+	ASSERT_EQ(0, link_up(DEV));
+	ASSERT_TRUE(all_written(self));
+	EXPECT_TRUE(all_arrived(self));
+}
+
+TEST_F(pool, goes_with_its_processor_and_comes_back_with_it)
+{
+	int i;
+
+	if (access(ONLINE, W_OK))
+		SKIP(return, "there is one processor, or it cannot be taken away");
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, run_on(1));
+		ASSERT_TRUE(all_written(self));
+		/* We go to another. */
+		ASSERT_EQ(0, file_write(ONLINE, "0"));
+		EXPECT_TRUE(all_arrived(self));
+		EXPECT_TRUE(all_written(self));
+		EXPECT_EQ(0, file_write(ONLINE, "1"));
+		EXPECT_TRUE(all_arrived(self));
+	}
+}
+
+/* The pools of processors that come while the module is not loaded. */
+TEST_F(pool, is_there_for_a_processor_that_came_before_the_module)
+{
+	if (access(ONLINE, W_OK))
+		SKIP(return, "there is one processor, or it cannot be taken away");
+	close(self->fd);
+	ASSERT_EQ(0, file_write(ONLINE, "0"));
+	EXPECT_EQ(0, system(RELOAD));
+	ASSERT_EQ(0, file_write(ONLINE, "1"));
+
+	ASSERT_EQ(0, run_on(1));
+	self->fd = unit_take(0, O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, addr_add(DEV, HERE4, NULL, 24));
+	ASSERT_EQ(0, link_up(DEV));
+	ASSERT_TRUE(all_written(self));
+	EXPECT_TRUE(all_arrived(self));
+}
+
+TEST_HARNESS_MAIN
