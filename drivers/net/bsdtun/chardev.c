@@ -293,12 +293,16 @@ static int deliver(struct bsdtun_queue *queue, struct sk_buff *skb)
 /* Does what the header of a packet says. It may be looked at with what belongs to a
  * network namespace, and so has to have its interface.
  */
-static int apply_header(struct bsdtun_queue *queue, struct sk_buff *skb,
-			enum bsdtun_header header,
-			const union bsdtun_header_data *data)
+static struct sk_buff *apply_header(struct bsdtun_queue *queue,
+				    enum bsdtun_header header,
+				    const union bsdtun_header_data *data,
+				    struct sk_buff *skb)
 {
 	struct bsdtun_device *bt;
 	int err = -EIO;
+
+	if (IS_ERR(skb))
+		return skb;
 
 	rcu_read_lock();
 	bt = rcu_dereference(queue->device);
@@ -308,19 +312,6 @@ static int apply_header(struct bsdtun_queue *queue, struct sk_buff *skb,
 		skb->dev = NULL;
 	}
 	rcu_read_unlock();
-	return err;
-}
-
-static struct sk_buff *finish_packet(struct bsdtun_queue *queue,
-				     struct bsdtun_format format,
-				     const union bsdtun_header_data *data,
-				     struct sk_buff *skb)
-{
-	int err;
-
-	if (likely(format.header == BSDTUN_HEADER_NONE) || IS_ERR(skb))
-		return skb;
-	err = apply_header(queue, skb, format.header, data);
 	if (err) {
 		kfree_skb_reason(skb, bsdtun_drop_reason(cause_of(err)));
 		return ERR_PTR(err);
@@ -383,7 +374,8 @@ static noinline ssize_t write_batch(struct bsdtun_queue *queue,
 	__skb_queue_head_init(&packets);
 	while (taken < len && !refused) {
 		skb = bsdtun_frame_from_iter(format, &data, &next, from);
-		skb = finish_packet(queue, format, &data, skb);
+		if (unlikely(format.header != BSDTUN_HEADER_NONE))
+			skb = apply_header(queue, format.header, &data, skb);
 		if (IS_ERR(skb)) {
 			refused = PTR_ERR(skb);
 		} else {
@@ -431,7 +423,8 @@ static ssize_t chardev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	}
 
 	skb = bsdtun_frame_from_iter(format, &data, NULL, from);
-	skb = finish_packet(queue, format, &data, skb);
+	if (unlikely(format.header != BSDTUN_HEADER_NONE))
+		skb = apply_header(queue, format.header, &data, skb);
 	if (IS_ERR(skb)) {
 		lose(queue, NULL, cause_of(PTR_ERR(skb)));
 		return PTR_ERR(skb);
