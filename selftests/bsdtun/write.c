@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* write(2): one call is one packet, which the IP stack receives. */
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <netinet/ip6.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 
 #include <linux/bsdtun.h>
@@ -737,6 +740,63 @@ TEST_F(write_bare, ping_of_ipv6_is_answered)
 		ASSERT_LT(0, read(self->fd, self->buf, ROOM));
 	} while (self->buf[AF_WORD + 40] != 129);
 	EXPECT_TRUE(packet_is_sound(self->buf + AF_WORD, len - AF_WORD));
+}
+
+/*
+ * An interface of two queues, both ways. For each receive queue a processor does the stack's
+ * work, if the kernel has RPS.
+ */
+#define RPS_CPUS	"/sys/class/net/" DEV "/queues/rx-%d/rps_cpus"
+
+static void rps_set(int queue, int cpu)
+{
+	char path[64], mask[8];
+
+	snprintf(path, sizeof(path), RPS_CPUS, queue);
+	snprintf(mask, sizeof(mask), "%x", 1 << cpu);
+	if (file_write(path, mask))
+		errx(1, "%s", path);
+}
+
+/* Where the stack has worked for what one file wrote. */
+static int worked_on(int fd, int sock)
+{
+	unsigned char packet[128];
+	size_t len = build_udp(AF_INET, packet, "payload", 8);
+	socklen_t size;
+	int cpu;
+
+	if (write(fd, packet, len) != (ssize_t)len || recv(sock, packet, 8, 0) != 8)
+		return -1;
+	size = sizeof(cpu);
+	return getsockopt(sock, SOL_SOCKET, SO_INCOMING_CPU, &cpu, &size) ? -1 : cpu;
+}
+
+TEST(write_to_each_queue_is_received_where_rps_has_it)
+{
+	int fds[2], sock, i, turned;
+
+	netns_enter();
+	sysfs_mount();
+	close(unit_take(0, O_RDWR));
+	ASSERT_EQ(0, link_del(DEV));
+	ASSERT_EQ(0, system("ip link add " DEV " numtxqueues 2 numrxqueues 2 type bsdtun"));
+	if (access("/sys/class/net/" DEV "/queues/rx-1/rps_cpus", F_OK) || get_nprocs() < 2) {
+		link_del(DEV);
+		SKIP(return, "needs RPS and two processors");
+	}
+	for (i = 0; i < 2; i++)
+		fds[i] = unit_take(0, O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, addr_add(DEV, HERE4, NULL, 24));
+	ASSERT_EQ(0, link_up(DEV));
+	sock = udp_socket(AF_INET);
+	for (turned = 0; turned < 2; turned++) {
+		for (i = 0; i < 2; i++)
+			rps_set(i, i ^ turned);
+		for (i = 0; i < 2; i++)
+			EXPECT_EQ(i ^ turned, worked_on(fds[i], sock)) TH_LOG("queue %d", i);
+	}
+	ASSERT_EQ(0, link_del(DEV));
 }
 
 TEST_HARNESS_MAIN

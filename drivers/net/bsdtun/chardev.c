@@ -249,6 +249,17 @@ static void join(struct bsdtun_device *bt, struct sk_buff *skb)
 		bsdtun_count_drop(bt, NULL, BSDTUN_RX_BACKLOG);
 }
 
+/* Of several receive queues each may have processors of its own (rps_cpus). One alone
+ * is not told: what is forwarded would all be sent from one queue of a network card.
+ */
+static void record_rx_queue(const struct bsdtun_queue *queue,
+			    const struct net_device *dev, struct sk_buff *skb)
+{
+	if (unlikely(dev->real_num_rx_queues > 1) &&
+	    queue->index < dev->real_num_rx_queues)
+		skb_record_rx_queue(skb, queue->index);
+}
+
 /* Hands a packet to the stack as if it had arrived on the interface; with @joined, by
  * way of GRO if it is of a kind for that.
  */
@@ -264,6 +275,7 @@ static void hand_over(struct bsdtun_queue *queue, struct bsdtun_device *bt,
 	    skb->ip_summed == CHECKSUM_COMPLETE)
 		skb->ip_summed = CHECKSUM_NONE;
 	skb->dev = bt->dev;
+	record_rx_queue(queue, bt->dev, skb);
 	trace_bsdtun_write(queue, skb);
 	dev_sw_netstats_rx_add(bt->dev, skb->len);
 	if (joined && may_be_joined(skb))
