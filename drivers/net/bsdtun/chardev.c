@@ -263,8 +263,9 @@ static void record_rx_queue(const struct bsdtun_queue *queue,
 /* Hands a packet to the stack as if it had arrived on the interface; with @joined, by
  * way of GRO if it is of a kind for that.
  */
-static void hand_over(struct bsdtun_queue *queue, struct bsdtun_device *bt,
-		      struct sk_buff *skb, bool joined)
+static __always_inline void hand_over(struct bsdtun_queue *queue,
+				      struct bsdtun_device *bt,
+				      struct sk_buff *skb, bool joined)
 {
 	if (unlikely(!(READ_ONCE(bt->dev->flags) & IFF_UP))) {
 		bsdtun_drop(bt, skb, BSDTUN_RX_DOWN);
@@ -334,12 +335,12 @@ static struct sk_buff *apply_header(struct bsdtun_queue *queue,
 /* Super-packets of a program's are not joined, and would overtake the segments of their
  * connection that are. They also would lose their transport header on that way.
  */
-static bool no_super_packet(const struct sk_buff_head *packets)
+static bool no_super_packet(struct sk_buff **skbs, int count)
 {
-	struct sk_buff *skb;
+	int i;
 
-	skb_queue_walk(packets, skb)
-		if (skb_is_gso(skb))
+	for (i = 0; i < count; i++)
+		if (skb_is_gso(skbs[i]))
 			return false;
 	return true;
 }
@@ -348,25 +349,23 @@ static bool no_super_packet(const struct sk_buff_head *packets)
  * Returns 0 or -EIO.
  */
 static int deliver_batch(struct bsdtun_queue *queue, enum bsdtun_header header,
-			 struct sk_buff_head *packets)
+			 struct sk_buff **skbs, int count)
 {
-	bool joined = header == BSDTUN_HEADER_NONE || no_super_packet(packets);
+	bool joined = header == BSDTUN_HEADER_NONE ||
+		      no_super_packet(skbs, count);
 	struct bsdtun_device *bt;
-	struct sk_buff *skb;
-	int err = 0;
+	int i;
 
 	local_bh_disable();
 	bt = rcu_dereference_bh(queue->device);
-	while ((skb = __skb_dequeue(packets))) {
-		if (unlikely(!bt)) {
-			kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
-			err = -EIO;
-		} else {
-			hand_over(queue, bt, skb, joined);
-		}
+	for (i = 0; i < count; i++) {
+		if (likely(bt))
+			hand_over(queue, bt, skbs[i], joined);
+		else
+			kfree_skb_reason(skbs[i], SKB_DROP_REASON_DEV_READY);
 	}
 	local_bh_enable();
-	return err;
+	return bt || !count ? 0 : -EIO;
 }
 
 /* Takes the frames up to the first that is refused, or until a signal comes: so many
@@ -377,13 +376,11 @@ static noinline ssize_t write_batch(struct bsdtun_queue *queue,
 				    struct iov_iter *from)
 {
 	size_t taken = 0, delivered = 0, len = iov_iter_count(from);
+	struct sk_buff *skb, *skbs[BSDTUN_FRAME_BATCH];
 	struct bsdtun_frame_next next = {};
 	union bsdtun_header_data data;
-	struct sk_buff_head packets;
-	int err, refused = 0;
-	struct sk_buff *skb;
+	int err, refused = 0, count = 0;
 
-	__skb_queue_head_init(&packets);
 	while (taken < len && !refused) {
 		skb = bsdtun_frame_from_iter(format, &data, &next, from);
 		if (unlikely(format.header != BSDTUN_HEADER_NONE))
@@ -394,14 +391,14 @@ static noinline ssize_t write_batch(struct bsdtun_queue *queue,
 			taken = len - iov_iter_count(from);
 			if (next.is_read)
 				taken -= sizeof(next.hdr);
-			__skb_queue_tail(&packets, skb);
-			if (skb_queue_len(&packets) < BSDTUN_FRAME_BATCH &&
-			    taken < len)
+			skbs[count++] = skb;
+			if (count < BSDTUN_FRAME_BATCH && taken < len)
 				continue;
 		}
-		err = deliver_batch(queue, format.header, &packets);
+		err = deliver_batch(queue, format.header, skbs, count);
 		if (err)
 			return delivered ?: err;
+		count = 0;
 		delivered = taken;
 		cond_resched();
 		if (signal_pending(current))
