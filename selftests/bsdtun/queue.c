@@ -488,6 +488,27 @@ TEST_F(limit, may_be_high)
 	may_be(_metadata, self->fd, self->sock, "200");
 }
 
+/* A number that is written holds from the next completion on, and the queue was stopped
+ * by the one before: the ring may be empty in between, with any number of slots kept.
+ */
+TEST_F(limit, raised_while_it_stops_the_queue_stops_it_no_longer)
+{
+	const int count = 20;
+	int i;
+
+	ASSERT_EQ(0, file_write(LIMITS "limit_min", "0"));
+	EXPECT_EQ(BACKLOG, in_order(self->fd, 0, BACKLOG));
+	for (i = 0; i < count; i++) {
+		ASSERT_EQ(0, file_write(LIMITS "limit_max", "5"));
+		send_numbers(self->sock, 0, count + i);
+		ASSERT_EQ(count + i, in_order(self->fd, 0, count + i));
+		send_numbers(self->sock, 0, count);
+		ASSERT_EQ(0, file_write(LIMITS "limit_max", "1000"));
+		ASSERT_EQ(0, file_write(LIMITS "limit", "1000"));
+		ASSERT_EQ(count, in_order(self->fd, 0, count)) TH_LOG("round %d", i);
+	}
+}
+
 TEST_F(limit, does_not_outlive_a_close)
 {
 	close(self->fd);

@@ -369,7 +369,7 @@ static size_t copy_packet(struct sk_buff *skb, size_t ahead, bool sum,
 		skb->ip_summed = CHECKSUM_COMPLETE;
 		return len + ahead;
 	}
-	/* Within its page, which costs less to see than hardened usercopy's check. */
+	/* Within its pages, which costs less to see than hardened usercopy's check. */
 	return copy_page_from_iter(virt_to_page(skb->data),
 				   offset_in_page(skb->data), len + ahead, from);
 }

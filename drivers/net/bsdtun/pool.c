@@ -18,12 +18,14 @@
 #include <linux/sizes.h>
 #include <linux/skbuff.h>
 
-/* As the stack's own page fragments: many packets share one of these. */
-#define POOL_ORDER	get_order(SZ_32K)
+/* As the stack's own page fragments: many packets share one of these. A pool of single
+ * pages would ask for many at a time.
+ */
+#define POOL_ORDER	(get_order(SZ_32K) ?: 1)
 #define POOL_PIECE	(PAGE_SIZE << POOL_ORDER)
 
-/* So many of them wait for packets: half a megabyte, twice that after a burst. */
-#define POOL_PIECES	16
+/* So many of them wait for packets, and as many again after a burst. */
+#define POOL_PIECES	(SZ_512K / POOL_PIECE)
 
 struct cpu_pool {
 	local_lock_t lock;
@@ -36,6 +38,9 @@ static DEFINE_PER_CPU(struct cpu_pool, cpu_pool) = {
 
 static int cpu_state;
 
+/* A processor may be without a pool: for want of memory, on kernels that make none with
+ * fragments, or, as before 6.10, if it was there before us and the kernel does not say so.
+ */
 static int cpu_prepare(unsigned int cpu)
 {
 	struct page_pool_params params = {
@@ -47,9 +52,8 @@ static int cpu_prepare(unsigned int cpu)
 	struct page_pool *pages;
 
 	pages = page_pool_create(&params);
-	if (IS_ERR(pages))
-		return PTR_ERR(pages);
-	per_cpu(cpu_pool.pages, cpu) = pages;
+	if (!IS_ERR(pages))
+		per_cpu(cpu_pool.pages, cpu) = pages;
 	return 0;
 }
 
@@ -57,6 +61,7 @@ static int cpu_prepare(unsigned int cpu)
 static int cpu_dead(unsigned int cpu)
 {
 	page_pool_destroy(per_cpu(cpu_pool.pages, cpu));
+	per_cpu(cpu_pool.pages, cpu) = NULL;
 	return 0;
 }
 
@@ -94,7 +99,7 @@ void bsdtun_pool_exit(void)
 static struct page *get_fragment(struct page_pool *pages, unsigned int *offset,
 				 size_t size)
 {
-	return page_pool_alloc_frag(pages, offset, size,
+	return page_pool_alloc_frag(pages, offset, SKB_DATA_ALIGN(size),
 				    GFP_NOWAIT | __GFP_NOWARN);
 }
 
@@ -137,13 +142,14 @@ static noinline bool add_rest(struct page_pool *pages, struct sk_buff *skb,
 /* With room for @room bytes in its head, and @data_len bytes in pages. */
 static struct sk_buff *packet_of_pool(size_t room, size_t data_len)
 {
+	struct sk_buff *skb = NULL;
 	struct page_pool *pages;
-	struct sk_buff *skb;
 
 	local_bh_disable();
 	local_lock_nested_bh(&cpu_pool.lock);
 	pages = this_cpu_read(cpu_pool.pages);
-	skb = get_head(pages, SKB_HEAD_ALIGN(room));
+	if (likely(pages))
+		skb = get_head(pages, SKB_HEAD_ALIGN(room));
 	if (data_len && likely(skb) && !add_rest(pages, skb, data_len)) {
 		kfree_skb(skb);
 		skb = NULL;

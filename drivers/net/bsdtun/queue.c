@@ -358,15 +358,10 @@ static bool tx_may_wake(struct ptr_ring *ring, struct netdev_queue *txq)
 }
 
 /* Asked when the last packet was taken: nobody may read again before the queue is
- * started. The charge for an empty ring, slots that are kept, reaches no limit but an
- * administrator's: the sender's cache line is not looked at for others.
+ * started.
  */
 static bool limit_reached(const struct netdev_queue *txq)
 {
-#ifdef CONFIG_BQL
-	if (likely(READ_ONCE(txq->dql.limit) >= QUEUE_LIMIT_MIN))
-		return false;
-#endif
 	/* The packet that reached the limit came later than the stop. */
 	smp_rmb();
 	return test_bit(__QUEUE_STATE_STACK_XOFF, &txq->state);
