@@ -436,6 +436,24 @@ static bool is_wanted(const char *name, char **wanted)
 	return false;
 }
 
+/* The row of so many, of which the last are those of TCP; NULL: there are no more. */
+static const char *row_name(size_t i)
+{
+	return i < ROWS ? rows[i].name : i == ROWS ? "tcp" : NULL;
+}
+
+static void check_wanted(char **wanted)
+{
+	size_t i;
+
+	for (; *wanted; wanted++) {
+		for (i = 0; row_name(i) && strcmp(row_name(i), *wanted); i++)
+			;
+		if (!row_name(i))
+			errx(1, "%s: no such row", *wanted);
+	}
+}
+
 static void run_row(const struct row *row)
 {
 	print(row->name, floor_of(row), measure(&tun, row), measure(&bsdtun, row), row->target);
@@ -525,14 +543,13 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	for (i = 0; i <= ROWS; i++)
-		count += is_wanted(i < ROWS ? rows[i].name : "tcp", argv + 1);
-	for (i = 0; i <= ROWS; i++) {
-		const char *name = i < ROWS ? rows[i].name : "tcp";
-
-		if (!is_wanted(name, argv + 1))
+	check_wanted(argv + 1);
+	for (i = 0; row_name(i); i++)
+		count += is_wanted(row_name(i), argv + 1);
+	for (i = 0; row_name(i); i++) {
+		if (!is_wanted(row_name(i), argv + 1))
 			continue;
-		printf("@row\t%s\t%zu\t%zu\n", name, ++nth, count);
+		printf("@row\t%s\t%zu\t%zu\n", row_name(i), ++nth, count);
 		fflush(stdout);
 		if (i < ROWS)
 			run_row(&rows[i]);

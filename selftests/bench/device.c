@@ -45,8 +45,7 @@ uint64_t now_cost(void)
 static int bsdtun_open(unsigned int unit, enum how by)
 {
 	int len = sizeof(uint16_t) * 5, on = 1;
-	int flags = O_RDWR | O_NONBLOCK;
-	int fd = by & QUEUES ? unit_open(unit, flags) : unit_take(unit, flags);
+	int fd = unit_open(unit, O_RDWR | O_NONBLOCK);
 
 	if (fd < 0)
 		err(1, "bsdtun%u", unit);
