@@ -164,8 +164,6 @@ static noinline struct sk_buff *packet_of_kernel(size_t room, size_t data_len)
 	struct sk_buff *skb;
 	int err;
 
-	if (!data_len)
-		return alloc_skb(room, GFP_KERNEL);
 	skb = alloc_skb_with_frags(room, data_len, PAGE_ALLOC_COSTLY_ORDER,
 				   &err, GFP_KERNEL);
 	if (skb) {
