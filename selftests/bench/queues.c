@@ -9,7 +9,6 @@
 #include <err.h>
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -80,12 +79,9 @@ static void burst(struct flow *flow)
 static void *run(void *arg)
 {
 	struct flow *flow = arg;
-	cpu_set_t cpus;
 	int repetition, i;
 
-	CPU_ZERO(&cpus);
-	CPU_SET(flow->cpu, &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+	if (run_on(flow->cpu))
 		err(1, "processor %d", flow->cpu);
 	for (repetition = 0; repetition < REPETITIONS; repetition++) {
 		pthread_barrier_wait(flow->barrier);

@@ -1896,11 +1896,7 @@ static int router_fd;
 /* On one processor, lest one packet overtake another on a second. */
 static void write_without_end(void)
 {
-	cpu_set_t first;
-
-	CPU_ZERO(&first);
-	CPU_SET(0, &first);
-	sched_setaffinity(0, sizeof(first), &first);
+	run_on(0);
 	write_numbers(router_fd, rounds->done * 8, 8);
 }
 

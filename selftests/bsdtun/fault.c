@@ -1060,12 +1060,9 @@ static void use_up_memory(int packets)
 static void other_open(void)
 {
 	int size = 256 << 20;
-	cpu_set_t first;
 
 	/* Each processor has its own. */
-	CPU_ZERO(&first);
-	CPU_SET(0, &first);
-	if (sched_setaffinity(0, sizeof(first), &first) ||
+	if (run_on(0) ||
 	    setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		err(1, "another unit");
 	other = unit_take(1, O_RDWR | O_NONBLOCK);

@@ -2,7 +2,6 @@
 /* The memory of packets that are written: it is used again, and outlives what made it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -58,33 +57,16 @@ static bool arrived(struct _test_data_pool *self, size_t payload)
 	       !memcmp(got, self->payload, payload);
 }
 
-static bool all_written(struct _test_data_pool *self)
+/* Of each size one is. */
+static bool all(bool (*is)(struct _test_data_pool *self, size_t payload),
+		struct _test_data_pool *self)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		if (!written(self, sizes[i]))
+		if (!is(self, sizes[i]))
 			return false;
 	return true;
-}
-
-static bool all_arrived(struct _test_data_pool *self)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		if (!arrived(self, sizes[i]))
-			return false;
-	return true;
-}
-
-static int run_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set);
 }
 
 TEST_F(pool, is_used_again)
@@ -108,16 +90,14 @@ TEST_F(pool, is_used_again)
 
 TEST_F(pool, lends_a_socket_memory_that_outlives_the_module)
 {
-	ASSERT_TRUE(all_written(self));
+	ASSERT_TRUE(all(written, self));
 	close(self->fd);
 	ASSERT_EQ(0, system(RELOAD));
-	EXPECT_TRUE(all_arrived(self));
+	EXPECT_TRUE(all(arrived, self));
 
-	self->fd = unit_take(0, O_RDWR | O_NONBLOCK);
-	ASSERT_EQ(0, addr_add(DEV, HERE4, NULL, 24));
-	ASSERT_EQ(0, link_up(DEV));
-	ASSERT_TRUE(all_written(self));
-	EXPECT_TRUE(all_arrived(self));
+	self->fd = machine_unit();
+	ASSERT_TRUE(all(written, self));
+	EXPECT_TRUE(all(arrived, self));
 }
 
 TEST_F(pool, goes_with_its_processor_and_comes_back_with_it)
@@ -128,13 +108,13 @@ TEST_F(pool, goes_with_its_processor_and_comes_back_with_it)
 		SKIP(return, "there is one processor, or it cannot be taken away");
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, run_on(1));
-		ASSERT_TRUE(all_written(self));
+		ASSERT_TRUE(all(written, self));
 		/* We go to another. */
 		ASSERT_EQ(0, file_write(ONLINE, "0"));
-		EXPECT_TRUE(all_arrived(self));
-		EXPECT_TRUE(all_written(self));
+		EXPECT_TRUE(all(arrived, self));
+		EXPECT_TRUE(all(written, self));
 		EXPECT_EQ(0, file_write(ONLINE, "1"));
-		EXPECT_TRUE(all_arrived(self));
+		EXPECT_TRUE(all(arrived, self));
 	}
 }
 
@@ -149,11 +129,9 @@ TEST_F(pool, is_there_for_a_processor_that_came_before_the_module)
 	ASSERT_EQ(0, file_write(ONLINE, "1"));
 
 	ASSERT_EQ(0, run_on(1));
-	self->fd = unit_take(0, O_RDWR | O_NONBLOCK);
-	ASSERT_EQ(0, addr_add(DEV, HERE4, NULL, 24));
-	ASSERT_EQ(0, link_up(DEV));
-	ASSERT_TRUE(all_written(self));
-	EXPECT_TRUE(all_arrived(self));
+	self->fd = machine_unit();
+	ASSERT_TRUE(all(written, self));
+	EXPECT_TRUE(all(arrived, self));
 }
 
 TEST_HARNESS_MAIN

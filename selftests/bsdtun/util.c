@@ -144,6 +144,15 @@ void sysfs_mount(void)
 		err(1, "mount of /sys");
 }
 
+int run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
 int unit_open(int unit, int flags)
 {
 	char path[32];
@@ -183,12 +192,19 @@ int get(int fd, unsigned long request)
 	return ioctl(fd, request, &value) ? -errno : value;
 }
 
+int machine_unit(void)
+{
+	int fd = unit_take(0, O_RDWR | O_NONBLOCK);
+
+	must("address of " DEV, addr_add(DEV, HERE4, NULL, 24));
+	must(DEV " up", link_up(DEV));
+	return fd;
+}
+
 void machine_setup(int *fd, int *sock)
 {
 	netns_enter();
-	*fd = unit_take(0, O_RDWR | O_NONBLOCK);
-	must("address of " DEV, addr_add(DEV, HERE4, NULL, 24));
-	must(DEV " up", link_up(DEV));
+	*fd = machine_unit();
 	*sock = udp_socket(AF_INET);
 }
 

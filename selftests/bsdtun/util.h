@@ -51,6 +51,9 @@ bool kernel_before(int major, int minor);
 /* A file of /proc/sys/net/core that is the machine's, not of a network namespace; -errno. */
 int core_set(const char *name, const char *text);
 
+/* On this processor alone from now on. */
+int run_on(int cpu);
+
 /* unit_open() is open(2) of a node; unit_take() opens a unit that nobody holds,
  * for which it waits till what a failed test left behind is gone, so that its
  * interface stands in this namespace.
@@ -62,9 +65,10 @@ int unit_take(int unit, int flags);
 int set(int fd, unsigned long request, int value);
 int get(int fd, unsigned long request);
 
-/* A namespace with unit 0 open, non-blocking, its interface up with HERE4, and a
- * UDP socket; machine_ipv6() adds IPv6 and returns a socket for it.
+/* A namespace with unit 0 open, non-blocking, its interface up with HERE4, which is what
+ * machine_unit() makes, and a UDP socket; machine_ipv6() adds IPv6 and returns a socket for it.
  */
+int machine_unit(void);
 void machine_setup(int *fd, int *sock);
 int machine_ipv6(void);
 
