@@ -198,6 +198,8 @@ int machine_unit(void)
 
 	must("address of " DEV, addr_add(DEV, HERE4, NULL, 24));
 	must(DEV " up", link_up(DEV));
+	/* As it comes it drops from what has waited for 100 ms, if more than an MTU is left. */
+	must("qdisc of " DEV, qdisc_set(DEV, "fq_codel", 10240));
 	return fd;
 }
 

@@ -65,8 +65,9 @@ int unit_take(int unit, int flags);
 int set(int fd, unsigned long request, int value);
 int get(int fd, unsigned long request);
 
-/* A namespace with unit 0 open, non-blocking, its interface up with HERE4, which is what
- * machine_unit() makes, and a UDP socket; machine_ipv6() adds IPv6 and returns a socket for it.
+/* A namespace with unit 0 open, non-blocking, its interface up with HERE4 and a qdisc that
+ * drops nothing for its age, which is what machine_unit() makes, and a UDP socket;
+ * machine_ipv6() adds IPv6 and returns a socket for it.
  */
 int machine_unit(void);
 void machine_setup(int *fd, int *sock);
