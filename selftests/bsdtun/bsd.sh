@@ -35,7 +35,7 @@ freebsd_if_tun_basic() {
 	by_udp b /dev/bsdtun1 192.0.2.2 192.0.2.1
 	peers a bsdtun0 10.100.0.1 10.100.0.2
 	peers b bsdtun1 10.100.0.2 10.100.0.1
-	"${in_a[@]}" ping -q -c 3 -i 0.2 -W 5 10.100.0.2
+	"${in_a[@]}" ping -q -c 3 -i 0.2 -W 30 10.100.0.2
 }
 
 # peers NAMESPACE INTERFACE ADDRESS PEER

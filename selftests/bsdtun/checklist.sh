@@ -102,13 +102,13 @@ bug_xmit_recursion_stacked_tunnels() {
 		addr add 203.0.113.2 peer 203.0.113.1 dev bsdtun3
 		link set bsdtun3 up
 	END
-	"${in_a[@]}" ping -q -c 3 -i 0.2 -W 5 -s 4000 203.0.113.2
+	"${in_a[@]}" ping -q -c 3 -i 0.2 -W 30 -s 4000 203.0.113.2
 
 	ip -n bsdtun-a route add 198.51.100.2 dev bsdtun2 metric 1
 	ip -n bsdtun-a route del 198.51.100.2 dev bsdtun0 metric 0
 	not "${in_a[@]}" ping -q -c 3 -i 0.2 -W 1 203.0.113.2
 	ip -n bsdtun-a route add 198.51.100.2 dev bsdtun0
-	wait_for "${in_a[@]}" ping -q -c 1 -W 1 203.0.113.2
+	wait_for "${in_a[@]}" ping -q -c 1 -W 5 203.0.113.2
 }
 
 # Where the kernel has ESP, as stock ones do.

@@ -59,7 +59,7 @@ address() {
 	"${@:4}" ip link set "$1" up
 }
 
-ping=(ping -q -c 2 -i 0.2 -W 5)
+ping=(ping -q -c 2 -i 0.2 -W 30)
 
 it "Who may open a node has a tunnel between containers of his own, without any other right" tunnel
 tunnel() {

@@ -46,7 +46,7 @@ move_while_open() {
 	"${in_b[@]}" "${ping[@]}" 198.51.100.1
 }
 
-ping=(ping -q -c 2 -i 0.2 -W 5)
+ping=(ping -q -c 2 -i 0.2 -W 30)
 
 # address NAMESPACE INTERFACE ADDRESS PEER
 address() {

@@ -404,7 +404,7 @@ TEST_F(race, open_read_and_close_against_senders_and_the_link)
 	ASSERT_EQ(0, link_up(DEV));
 	sock = udp_socket(AF_INET);
 	send_numbers(sock, 7, 1);
-	EXPECT_EQ(7, read_number(fd, 0));
+	EXPECT_EQ(7, wait_number(fd, 0));
 }
 
 /* The cloning node, for which the module is loaded afresh. */

@@ -63,8 +63,8 @@
 #define ROUND		5000	/* ms between two unloads */
 #define NAP		1000	/* ms until a sleeper gets a signal */
 #define GONE		30000	/* ms until one should have heard that its interface is gone */
-#define DELIVERY	60000	/* ms until a packet must have arrived */
-#define AWAIT		360000	/* ms beyond four times its time that it waits for operations */
+#define DELIVERY	60000	/* ms until the next packet must have arrived */
+#define AWAIT		900000	/* ms beyond four times its time that it waits for operations */
 #define HANG		240000	/* ms until an operation must have returned */
 
 #define SKIPPED		INT_MIN	/* there was nothing to do it with */
@@ -141,10 +141,7 @@ static void *bad_pointer;
 
 static long long now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+	return now_us() / 1000;
 }
 
 static void pause_us(unsigned int us)
@@ -1944,10 +1941,15 @@ static void courier_shut(void)
 /* Returns whether all that was sent has arrived. */
 static bool await_delivery(unsigned int calm)
 {
-	long long start = now();
+	unsigned int received = courier.received;
+	long long last = now();
 
 	while (courier.received != courier.sent && !ending()) {
-		if (now() - start > (courier.disturbed == calm ? DELIVERY : NAP))
+		if (courier.received != received) {
+			received = courier.received;
+			last = now();
+		}
+		if (now() - last > (courier.disturbed == calm ? DELIVERY : NAP))
 			return false;
 		pause_us(1000);
 	}
@@ -1957,10 +1959,10 @@ static bool await_delivery(unsigned int calm)
 /* What a disturbance has lost is sent again, with none. */
 static long courier_send(void)
 {
-	unsigned int count = 1 + pick(one_in(4) ? 250 : 64), arrivals, calm, attempt;
+	unsigned int count = 1 + pick(one_in(4) ? 250 : 64), arrivals, calm;
 	bool delivered;
 
-	for (attempt = 0; attempt < 2; attempt++) {
+	for (;;) {
 		arrivals = courier.arrivals;
 		calm = courier.disturbed & ~1U;
 		for (unsigned int i = 0; i < count; i++) {
@@ -1975,7 +1977,7 @@ static long courier_send(void)
 		delivered = await_delivery(calm);
 		if (ending())
 			return SKIPPED;
-		/* What the first attempt has sent may arrive in the second. */
+		/* What one attempt has sent may arrive in the next. */
 		if (delivered && courier.disturbed == calm && courier.arrivals - arrivals < count)
 			return -EBADMSG;
 		if (delivered || courier.disturbed == calm)

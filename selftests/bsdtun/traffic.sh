@@ -41,7 +41,7 @@ pings() {
 	shift
 
 	for size; do
-		"${in_a[@]}" ping -q -c 1 -W 5 -s "$size" "$address"
+		"${in_a[@]}" ping -q -c 1 -W 30 -s "$size" "$address"
 	done
 }
 
@@ -54,7 +54,7 @@ ping6() { pings 2001:db8::2 56 1452 1453 20000 60000; }
 it "Link-local IPv6 echoes come back" ping6_link_local
 ping6_link_local() {
 	ip -n bsdtun-a addr add fe80::1/64 dev bsdtun0 nodad
-	"${in_b[@]}" ping -q -c 1 -W 5 fe80::1%bsdtun1
+	"${in_b[@]}" ping -q -c 1 -W 30 fe80::1%bsdtun1
 }
 
 # transfer FAMILY ADDRESS BYTES COMMAND...: TCP both ways at once; the command runs meanwhile.
@@ -68,7 +68,7 @@ transfer() {
 		"TCP$family-LISTEN:7000,reuseaddr"
 	server=$started
 	start "${in_a[@]}" socat -t 30 "OPEN:$scratch/of_a!!CREATE:$scratch/to_a" \
-		"TCP$family:$address:7000,retry=50,interval=0.1"
+		"TCP$family:$address:7000,retry=600,interval=0.1"
 	client=$started
 	"$@"
 	wait "$client"
@@ -119,7 +119,7 @@ tbf() {
 	head -c 250000 /dev/zero >"$scratch/of_a"
 	start "${in_b[@]}" socat -u TCP4-LISTEN:7000,reuseaddr "CREATE:$scratch/to_b"
 	begin=${EPOCHREALTIME/./}
-	"${in_a[@]}" socat -u "OPEN:$scratch/of_a" TCP4:198.51.100.2:7000,retry=50,interval=0.1
+	"${in_a[@]}" socat -u "OPEN:$scratch/of_a" TCP4:198.51.100.2:7000,retry=600,interval=0.1
 	wait "$started"
 	end=${EPOCHREALTIME/./}
 	tc -n bsdtun-a qdisc del dev bsdtun0 root
@@ -127,7 +127,6 @@ tbf() {
 	# A second if all 250,000 bytes went at the full rate; a small part without.
 	echo "$((end - begin)) us"
 	((end - begin > 900000))
-	((end - begin < 60000000))
 }
 
 # burst COUNT: that many numbered datagrams from a to b, while nobody reads the device. What
@@ -142,6 +141,8 @@ burst() {
 	"${in_a[@]}" bash -c "exec 3>/dev/udp/198.51.100.2/7000
 		for ((i = 1; i <= $1; i++)); do echo \$i >&3; done"
 	kill -CONT "$pump"
+	# Of another flow, or one too many for the qdisc, before that.
+	wait_for shows "backlog 0b 0p" tc -n bsdtun-a -s qdisc show dev bsdtun0
 	"${in_a[@]}" bash -c "echo end >/dev/udp/198.51.100.2/7000"
 	wait_for says "$scratch/numbers" end
 }
@@ -165,7 +166,7 @@ numbers() {
 it "A burst longer than the ring is kept whole, and in order, by fq_codel while the reader is slow" fq_codel
 fq_codel() {
 	ip -n bsdtun-a link set bsdtun0 txqueuelen 16
-	tc -n bsdtun-a qdisc replace dev bsdtun0 root fq_codel target 10s interval 20s
+	tc -n bsdtun-a qdisc replace dev bsdtun0 root fq_codel target 1000s
 	burst 100
 	[[ $(<"$scratch/numbers") == "$(numbers 100)"$'\nend' ]]
 	shows "dropped 0," tc -n bsdtun-a -s qdisc show dev bsdtun0

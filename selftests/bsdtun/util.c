@@ -47,6 +47,14 @@ static void must(const char *what, int ret)
 		errx(1, "%s: %s", what, strerror(-ret));
 }
 
+long long now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
+}
+
 static void pause_ms(unsigned int ms)
 {
 	struct timespec ts = { .tv_nsec = ms * 1000000L };

@@ -33,8 +33,11 @@
 /* The harness's 30 s are little for a kernel with all checkers on a busy machine. */
 #ifdef TEST_TIMEOUT_DEFAULT
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT	120
+#define TEST_TIMEOUT_DEFAULT	600
 #endif
+
+/* Microseconds since some moment in the past */
+long long now_us(void);
 
 /* Namespaces. IPv6 is off in a new one, so that no packet is sent unasked. */
 void netns_enter(void);
