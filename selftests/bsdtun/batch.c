@@ -744,6 +744,13 @@ TEST_F(batch, segments_of_one_connection_are_joined)
 	EXPECT_EQ((ssize_t)(sizeof(struct iphdr) + sizeof(struct tcphdr)) + 4 * SEGMENT, len);
 }
 
+/* What is joined waits for its own processor, without a lock. */
+TEST_F(batch, no_thread_may_join_segments)
+{
+	sysfs_mount();
+	EXPECT_EQ(-EOPNOTSUPP, file_write("/sys/class/net/" DEV "/threaded", "1\n"));
+}
+
 /* As many are kept as the backlog may hold, and one. */
 TEST_F(batch, segments_that_the_backlog_refuses_are_counted)
 {

@@ -13,6 +13,7 @@
 #include <linux/jiffies.h>
 #include <linux/local_lock.h>
 #include <linux/lockdep.h>
+#include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched/signal.h>
 #include <linux/skbuff.h>
@@ -76,6 +77,19 @@ static inline void local_unlock_nested_bh(local_lock_t __percpu *lock)
 #define BSDTUN_GSO_UDP_L4	NETIF_F_GSO_UDP_L4
 #else
 #define BSDTUN_GSO_UDP_L4	0
+#endif
+
+/* 6.10. Before, one that nobody ever registers will do. */
+#ifndef HAVE_ALLOC_NETDEV_DUMMY
+static inline void bsdtun_setup_dummy(struct net_device *dev)
+{
+}
+
+static inline struct net_device *alloc_netdev_dummy(int sizeof_priv)
+{
+	return alloc_netdev(sizeof_priv, "dummy#", NET_NAME_UNKNOWN,
+			    bsdtun_setup_dummy);
+}
 #endif
 
 /* 6.16 */

@@ -74,11 +74,36 @@ static void device_uninit(struct net_device *dev)
 	bsdtun_unit_release(bt->unit);
 }
 
+/* They take for granted that it is the processor's own softirq that empties each.
+ * Of a device that is registered anybody may have threads do that ("threaded" in
+ * sysfs), on any processor; so they belong to one that is not.
+ */
+static int create_cells(struct bsdtun_device *bt)
+{
+	int err;
+
+	bt->napi_dev = alloc_netdev_dummy(0);
+	if (!bt->napi_dev)
+		return -ENOMEM;
+	err = gro_cells_init(&bt->gro_cells, bt->napi_dev);
+	if (err)
+		free_netdev(bt->napi_dev);
+	return err;
+}
+
+static void destroy_cells(struct bsdtun_device *bt)
+{
+	if (!bt->gro_cells.cells)
+		return;
+	gro_cells_destroy(&bt->gro_cells);
+	free_netdev(bt->napi_dev);
+}
+
 static void device_free(struct net_device *dev)
 {
 	struct bsdtun_device *bt = netdev_priv(dev);
 
-	gro_cells_destroy(&bt->gro_cells);
+	destroy_cells(bt);
 	kfree(bt->open_queues);
 	kfree(bt->queues);
 	free_percpu(bt->counters);
@@ -428,7 +453,7 @@ int bsdtun_device_set_format(struct bsdtun_device *bt,
 	int err;
 
 	if (format.batch && !bt->gro_cells.cells) {
-		err = gro_cells_init(&bt->gro_cells, bt->dev);
+		err = create_cells(bt);
 		if (err)
 			return err;
 		/* Who sees the format sees the cells. */

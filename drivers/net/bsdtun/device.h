@@ -81,6 +81,7 @@ struct bsdtun_counters {
  * @open_queues: which of them are open, the first @opens entries
  * @counters: per CPU
  * @gro_cells: what batches are handed over through, if any file ever wrote such
+ * @napi_dev: what the NAPI instances of @gro_cells belong to
  * @unit: unit number
  * @opens: number of open files
  * @owner: who may open it, or INVALID_UID
@@ -100,6 +101,7 @@ struct bsdtun_device {
 	u16 *open_queues;
 	struct bsdtun_counters __percpu *counters;
 	struct gro_cells gro_cells;
+	struct net_device *napi_dev;
 
 	int unit;
 	unsigned int opens;
