@@ -100,7 +100,7 @@ TEST_F(pool, lends_a_socket_memory_that_outlives_the_module)
 	EXPECT_TRUE(all(arrived, self));
 }
 
-TEST_F(pool, goes_with_its_processor_and_comes_back_with_it)
+TEST_F(pool, is_there_when_its_processor_comes_back)
 {
 	int i;
 

@@ -38,7 +38,10 @@ static DEFINE_PER_CPU(struct cpu_pool, cpu_pool) = {
 
 static int cpu_state;
 
-/* A processor may be without a pool: for want of memory, on kernels that make none with
+/* Its pool stays when a processor goes (all but one do for a suspend): packets may hold
+ * pages of it, and the kernel complains of a pool that has to wait for those.
+ *
+ * A processor may be without a pool: for want of memory, on kernels that make none with
  * fragments, or, as before 6.10, if it was there before us and the kernel does not say so.
  */
 static int cpu_prepare(unsigned int cpu)
@@ -51,17 +54,11 @@ static int cpu_prepare(unsigned int cpu)
 	};
 	struct page_pool *pages;
 
+	if (per_cpu(cpu_pool.pages, cpu))
+		return 0;
 	pages = page_pool_create(&params);
 	if (!IS_ERR(pages))
 		per_cpu(cpu_pool.pages, cpu) = pages;
-	return 0;
-}
-
-/* Pages that packets still hold follow, and then the pool itself. */
-static int cpu_dead(unsigned int cpu)
-{
-	page_pool_destroy(per_cpu(cpu_pool.pages, cpu));
-	per_cpu(cpu_pool.pages, cpu) = NULL;
 	return 0;
 }
 
@@ -76,7 +73,7 @@ int __init bsdtun_pool_init(void)
 	int state;
 
 	state = cpuhp_setup_state(CPUHP_BP_PREPARE_DYN, "net/bsdtun:prepare",
-				  cpu_prepare, cpu_dead);
+				  cpu_prepare, NULL);
 	if (state < 0)
 		return state;
 	cpu_state = state;
@@ -86,13 +83,18 @@ int __init bsdtun_pool_init(void)
 /**
  * bsdtun_pool_exit - let the pools go
  *
- * Packets that sockets hold outlive the module: the kernel waits for their pages.
+ * Packets that sockets hold outlive the module: the kernel waits for their pages, and
+ * each minute tells the log so.
  *
  * Context: Process context. May sleep.
  */
 void bsdtun_pool_exit(void)
 {
+	unsigned int cpu;
+
 	cpuhp_remove_state(cpu_state);
+	for_each_possible_cpu(cpu)
+		page_pool_destroy(per_cpu(cpu_pool.pages, cpu));
 }
 
 /* Not from the reserves, and without a word: there is another way. */
@@ -151,7 +153,7 @@ static struct sk_buff *packet_of_pool(size_t room, size_t data_len)
 	if (likely(pages))
 		skb = get_head(pages, SKB_HEAD_ALIGN(room));
 	if (data_len && likely(skb) && !add_rest(pages, skb, data_len)) {
-		kfree_skb(skb);
+		consume_skb(skb);
 		skb = NULL;
 	}
 	local_unlock_nested_bh(&cpu_pool.lock);
