@@ -40,11 +40,14 @@ guest() {
 		echo "@problem no verdict from the guest; its last words: $(tail -n1 "$log/console")"
 	fi
 	# Of each program the first such line, and what comes after it. KCSAN's reports are
-	# of the whole kernel: those count that have a function of the module at an end.
+	# of the whole kernel: those count that have a plain access by a function of the module
+	# at an end. Where its own is marked (atomic, say), it is the kernel that races.
 	awk -v alarms="$alarms" '
-		function tell_race() { if (race ~ /\[bsdtun\]/ && !seen++) print "@problem " race body; race = "" }
+		function tell_race() { if (ours && !seen++) print "@problem " race body; race = ""; ours = 0 }
 		/bsdtun-guest: (begin|end) / { program = $0; sub(/.*bsdtun-guest: /, "", program); seen = 0 }
 		/BUG: KCSAN: / { tell_race(); race = $0; body = ""; next }
+		race && plain && /\[bsdtun\]/ { ours = 1 }
+		race { plain = / by (task|interrupt)/ && !/\(marked/ }
 		race && !/==========/ && $0 !~ alarms { body = body "\n@detail " $0; next }
 		race { tell_race() }
 		# Want of memory, which the program "fault" makes and the kernel tells of, with a trace
