@@ -4,7 +4,7 @@
  * allocation fails, then its second, and so on until it makes fewer. Each time it
  * either does all that it should, or fails for want of memory, leaves everything
  * as it was, and works when it is made once more. With BSDTUN_SPARSE set, it is
- * the first, the second, the fourth, the eighth and so on.
+ * each of the first three and then fewer and fewer.
  *
  * The kernel counts copies from and to the caller's memory as allocations; one
  * that fails is EFAULT. What fail_function could make fail besides (functions that
@@ -433,9 +433,9 @@ static bool fails_well(struct __test_metadata *_metadata, const struct call *cal
 /* Which allocation is next. */
 static unsigned int next_after(unsigned int n, const struct call *call)
 {
-	if ((call->slow && lasting) || getenv("BSDTUN_SPARSE"))
+	if (call->slow && lasting)
 		return 2 * n;
-	return n + 1;
+	return n + 1 + (getenv("BSDTUN_SPARSE") ? n / 3 : 0);
 }
 
 /* Returns how often the call failed for want of memory, or -1 if it did so badly. */
