@@ -326,7 +326,6 @@ TEST_F(framing, change_while_full_does_not_stop_the_traffic)
 {
 	int i;
 
-	ASSERT_EQ(0, qdisc_set(DEV, "pfifo", 1000));
 	ASSERT_EQ(0, link_set_txqlen(DEV, 8));
 	send_numbers(self->sock, 0, 100);
 	for (i = 0; i < 50; i++) {
