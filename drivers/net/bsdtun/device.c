@@ -74,7 +74,7 @@ static void device_uninit(struct net_device *dev)
 	bsdtun_unit_release(bt->unit);
 }
 
-/* They take for granted that it is the processor's own softirq that empties each.
+/* The cells take for granted that the processor's own softirq empties each.
  * Of a device that is registered anybody may have threads do that ("threaded" in
  * sysfs), on any processor; so they belong to one that is not.
  */
